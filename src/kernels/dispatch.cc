@@ -1,0 +1,72 @@
+// Which kernel sets there are, which of them this CPU runs, and which one is used.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "kernels/kernels.h"
+
+namespace baleen::kernels {
+
+namespace {
+
+struct Set {
+    std::string_view name;
+    void (*fill)(Kernels&);
+    bool runs;
+    Kernels kernels;
+};
+
+// Every set this build has, in the order in which each builds on those before it.
+struct Sets {
+    std::vector<Set> all;
+
+    Sets() {
+        all.push_back({"scalar", fill_scalar, true, {}});
+        Kernels kernels;
+        for (Set& set : all) {
+            set.fill(kernels);
+            kernels.name = set.name;
+            set.kernels = kernels;
+        }
+    }
+};
+
+const Sets& sets() {
+    static const Sets instance;
+    return instance;
+}
+
+std::string names(bool runnable_only) {
+    std::string text;
+    for (const Set& set : sets().all) {
+        if (runnable_only && !set.runs) continue;
+        if (!text.empty()) text += ", ";
+        text += set.name;
+    }
+    return text;
+}
+
+}  // namespace
+
+Result<const Kernels*> select(std::string_view wanted) {
+    const char* variable = std::getenv("BALEEN_ISA");
+    const std::string_view name = !wanted.empty() ? wanted : variable ? std::string_view(variable) : std::string_view();
+    if (name.empty()) return available().back();
+    for (const Set& set : sets().all) {
+        if (set.name != name) continue;
+        if (set.runs) return &set.kernels;
+        return unsupported(
+            fmt::format("BALEEN_ISA: this CPU cannot run the kernel set '{}'; it runs {}", name, names(true)));
+    }
+    return invalid_argument(fmt::format("BALEEN_ISA: no kernel set is called '{}'; there are {}", name, names(false)));
+}
+
+std::vector<const Kernels*> available() {
+    std::vector<const Kernels*> result;
+    for (const Set& set : sets().all)
+        if (set.runs) result.push_back(&set.kernels);
+    return result;
+}
+
+}  // namespace baleen::kernels
