@@ -42,6 +42,10 @@ class Team {
     template <class Body>
     void for_ranges(std::int64_t count, std::int64_t grain, Body&& body) {
         const std::int64_t units = (count + grain - 1) / grain;
+        if (units <= 1) {  // no one to share it with
+            if (units == 1) body(std::int64_t{0}, count, 0);
+            return;
+        }
         run([&](int member) {
             const std::int64_t begin = units * member / size_ * grain;
             const std::int64_t end = std::min(count, units * (member + 1) / size_ * grain);
@@ -52,6 +56,10 @@ class Team {
     // Calls body(item, member) for every item in [0, count), handed out one at a time; for items of uneven cost.
     template <class Body>
     void for_each(std::int64_t count, Body&& body) {
+        if (count == 1) {
+            body(std::int64_t{0}, 0);
+            return;
+        }
         std::atomic<std::int64_t> next{0};
         run([&](int member) {
             for (std::int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(i, member);

@@ -1,0 +1,156 @@
+#include "v4/indexer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "v4/compressor.h"
+#include "v4/linear.h"
+
+namespace baleen::v4 {
+
+namespace {
+
+// Order of floats as unsigned integers: larger number, larger key; -0 and +0 alike.
+std::uint32_t ordered(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value == 0 ? 0.0f : value);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+// What one row's scoring needs.
+struct Query {
+    const Span* span;
+    const std::uint8_t* packed;  // [heads] in key layout
+    const float* weights;        // [heads]
+    std::int64_t visible;
+};
+
+// Scores keys [begin, end) of the row's sequence into out[begin, end).
+void score_range(Context& context, LayerIndex layer, const Query& query, std::int64_t begin, std::int64_t end, int member,
+                 std::vector<kv::Run>& runs, float* out) {
+    query.span->cache->key_runs(layer, end, runs);
+    const tensor::KeyLayout layout = context.config.key_layout(context.official());
+    std::int64_t at = 0;
+    for (const kv::Run& run : runs) {
+        const std::int64_t from = std::max(begin, at), to = std::min(end, at + run.count);
+        if (from < to) {
+            context.kernels.index_scores({query.packed, query.weights, context.config.index_n_heads,
+                                          run.data + (from - at) * layout.bytes(), to - from, layout, out + from},
+                                         context.scratch[static_cast<std::size_t>(member)]);
+        }
+        at += run.count;
+    }
+}
+
+// Steps 15 and 16: queries rotated, transformed and packed; weights scaled.
+void prepare_queries(Context& context, const Batch& batch, const model::Indexer& weights, const kernels::Rows& query_rank,
+                     const kernels::Rows& hidden) {
+    const model::Config& config = context.config;
+    const int heads = config.index_n_heads, dim = config.index_head_dim, rope_dim = config.qk_rope_head_dim;
+    const bool round = context.official();
+    Workspace& work = context.work;
+    float* query = work.index_query.need(std::int64_t{batch.rows()} * heads * dim);
+    float* weight = work.index_weights.need(std::int64_t{batch.rows()} * heads);
+    const tensor::KeyLayout layout = config.key_layout(round);
+    std::uint8_t* packed = work.index_query_packed.need(batch.rows() * heads * layout.bytes());
+    const Product products[] = {product(weights.wq_b, query_rank, query, true),
+                                product(weights.weights_proj, hidden, weight, true)};
+    multiply(context, products);
+    // dim^-0.5 * heads^-0.5, in double and rounded once.
+    const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim) * heads));
+    context.team.for_ranges(std::int64_t{batch.rows()} * heads, 1, [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            float* head = query + i * dim;
+            const std::int64_t row = i / heads;
+            context.kernels.rope(head + dim - rope_dim, rope_dim / 2, batch.compressed_rotation.cos_row(row),
+                                 batch.compressed_rotation.sin_row(row), false, round);
+            if (round) context.kernels.hadamard(head, dim, true);
+            context.kernels.pack_key(head, layout, packed + i * layout.bytes());
+            weight[i] *= scale;
+        }
+        if (round) context.kernels.round_bf16(weight + begin, end - begin);
+    });
+}
+
+}  // namespace
+
+void select_top(std::span<const float> scores, std::int64_t k, std::int32_t* out) {
+    // Radix selection: fix the threshold's key byte by byte; `above` counts the scores surely over it.
+    std::uint32_t prefix = 0;
+    std::int64_t wanted = k;  // still to be found among scores that share the prefix
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        std::int64_t count[256] = {};
+        for (const float score : scores) {
+            const std::uint32_t key = ordered(score);
+            if (shift == 24 || (key >> (shift + 8)) == prefix) ++count[key >> shift & 255];
+        }
+        int byte = 255;
+        while (count[byte] < wanted) wanted -= count[byte--];
+        prefix = prefix << 8 | static_cast<std::uint32_t>(byte);
+    }
+    // Everything above the threshold, and the first `wanted` scores equal to it.
+    std::int64_t found = 0;
+    for (std::size_t i = 0; i < scores.size() && found < k; ++i) {
+        const std::uint32_t key = ordered(scores[i]);
+        if (key > prefix || (key == prefix && wanted-- > 0)) out[found++] = static_cast<std::int32_t>(i);
+    }
+}
+
+void select_entries(Context& context, const Batch& batch, LayerIndex layer, const model::Indexer& weights,
+                    const kernels::Rows& query_rank, const kernels::Rows& hidden) {
+    const int rows = batch.rows(), topk = context.config.index_topk;
+    const int heads = context.config.index_n_heads;
+    std::int32_t* selected = context.work.selected.need(std::int64_t{rows} * topk);
+    std::int64_t most = 0;
+    for (const Span& span : batch.spans)
+        most = std::max(most, visible_entries(span.first_position + span.rows - 1, 4));
+    const bool traced = batch.trace != nullptr;
+    if (most > topk || traced) prepare_queries(context, batch, weights, query_rank, hidden);
+
+    // One row of scores per member, or per row when someone wants to see them.
+    float* scores = context.work.scores.need((traced ? rows : context.team.size()) * std::max<std::int64_t>(most, 1));
+    static thread_local std::vector<kv::Run> runs;
+    const tensor::KeyLayout layout = context.config.key_layout(context.official());
+    for (const Span& span : batch.spans) {
+        const auto row_query = [&](std::int64_t i) {
+            const std::int64_t row = span.first_row + i;
+            return Query{&span, context.work.index_query_packed.data() + row * heads * layout.bytes(),
+                         context.work.index_weights.data() + row * heads, visible_entries(span.first_position + i, 4)};
+        };
+        const auto choose = [&](std::int64_t i, const float* row_scores, std::int64_t visible) {
+            std::int32_t* out = selected + (span.first_row + i) * topk;
+            const std::int64_t count = std::min<std::int64_t>(topk, visible);
+            if (visible <= topk)
+                for (std::int64_t c = 0; c < visible; ++c) out[c] = static_cast<std::int32_t>(c);
+            else select_top({row_scores, static_cast<std::size_t>(visible)}, count, out);
+            std::fill(out + count, out + topk, -1);
+        };
+        if (span.rows == 1) {  // decode: the team shares one row's keys
+            const Query query = row_query(0);
+            float* row_scores = traced ? scores + span.first_row * most : scores;
+            if (query.visible > topk || traced) {
+                context.team.for_ranges(query.visible, 32, [&](std::int64_t begin, std::int64_t end, int member) {
+                    score_range(context, layer, query, begin, end, member, runs, row_scores);
+                });
+            }
+            if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
+            choose(0, row_scores, query.visible);
+            continue;
+        }
+        context.team.for_each(span.rows, [&](std::int64_t i, int member) {
+            const Query query = row_query(i);
+            float* row_scores = scores + (traced ? span.first_row + i : member) * most;
+            if (query.visible > topk || traced) score_range(context, layer, query, 0, query.visible, member, runs, row_scores);
+            if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
+            choose(i, row_scores, query.visible);
+        });
+    }
+    if (traced) {
+        batch.trace->floats(index(layer), "indexer.scores", scores, rows, most);
+        batch.trace->ints(index(layer), "indexer.ids", selected, rows, topk);
+    }
+}
+
+}  // namespace baleen::v4
