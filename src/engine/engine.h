@@ -129,7 +129,11 @@ class Engine {
 
   private:
     Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions options, const kernels::Kernels& kernels);
-    friend class Sequence;
+    friend class Step;
+
+    Result<void> compute(const StepBatch& wanted, StepReport& report, std::int64_t logits_row, std::int64_t mtp_row);
+    Result<void> compute_in_rounds(const StepBatch& batch, StepReport& report);
+    void run_mtp(const StepBatch& wanted, StepReport& report, std::int64_t mtp_row);
 
     EngineOptions options_;
     std::unique_ptr<model::Checkpoint> checkpoint_;

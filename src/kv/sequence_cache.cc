@@ -68,10 +68,7 @@ Result<void> SequenceCache::begin(std::int64_t n) {
         const std::optional<BlockId> block = pool_.allocate(after);
         if (!block) {
             const std::size_t wanted = complete - sealed;
-            while (blocks_.size() > sealed) {
-                pool_.discard(blocks_.back());
-                blocks_.pop_back();
-            }
+            drop_unsealed(sealed);
             return resource_exhausted(fmt::format("KV pool is full: {} more blocks of {} tokens wanted, {} of {} free",
                                                   wanted, kBlockTokens, pool_.free_blocks(), pool_.capacity()));
         }
@@ -94,10 +91,20 @@ void SequenceCache::commit(std::int64_t k) {
         if (!pool_.sealed(blocks_[i])) pool_.seal(blocks_[i]);
     if (blocks_.size() > complete && !pool_.sealed(blocks_.back())) {  // rejected drafts had completed one block more: it is the open one again
         copy_open(blocks_[complete], computed_, false);
-        while (blocks_.size() > complete && !pool_.sealed(blocks_.back())) {
-            pool_.discard(blocks_.back());
-            blocks_.pop_back();
-        }
+        drop_unsealed(complete);
+    }
+}
+
+void SequenceCache::cancel() {
+    begun_ = 0;
+    drop_unsealed(static_cast<std::size_t>(computed_ / kBlockTokens));
+}
+
+// Gives back blocks in writing behind the first `keep`.
+void SequenceCache::drop_unsealed(std::size_t keep) {
+    while (blocks_.size() > keep && !pool_.sealed(blocks_.back())) {
+        pool_.discard(blocks_.back());
+        blocks_.pop_back();
     }
 }
 

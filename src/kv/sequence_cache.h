@@ -43,8 +43,10 @@ class SequenceCache {
     // ---- one step
     // Makes room for n more positions; resource_exhausted if the pool has no blocks left, and nothing changed then.
     Result<void> begin(std::int64_t n);
-    // The first k of the begun positions are now part of the sequence; k = 0 abandons the step if n <= kDraftRows.
+    // The first k of the begun positions are now part of the sequence; n - k <= kDraftRows.
     void commit(std::int64_t k);
+    // Takes begin() back; allowed while no row has been written.
+    void cancel();
     // Takes back up to kDraftRows committed positions.
     Result<void> truncate(std::int64_t tokens);
 
@@ -91,6 +93,7 @@ class SequenceCache {
     const std::uint8_t* stored(LayerIndex layer, Kind kind, std::int64_t c) const;
     std::uint8_t* writable(LayerIndex layer, Kind kind, std::int64_t c);
     void copy_open(BlockId block, std::int64_t tokens, bool to_block);
+    void drop_unsealed(std::size_t keep);
     const LayerShape& shape_of(LayerIndex layer) const {
         return pool_.shape().layers[static_cast<std::size_t>(index(layer))];
     }

@@ -181,7 +181,7 @@ void reduce(Context& context, int rows, const Plan& plan) {
     context.team.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
         for (std::int64_t row = begin; row < end; ++row) {
             const auto first = plan.place.begin() + row * k;
-            std::int32_t order[kMaxActiveExperts];
+            std::int32_t order[kMaxActiveExperts] = {};
             std::copy(first, first + k, order);
             std::sort(order, order + k);  // expert rows ascend with expert ids
             float* sum = out + row * d;

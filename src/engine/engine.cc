@@ -1,0 +1,88 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "experts/resident_store.h"
+
+namespace baleen::engine {
+
+namespace {
+
+std::string_view name(Numerics numerics) { return numerics == Numerics::official ? "official" : "weights-only"; }
+
+Result<void> check_options(const EngineOptions& options, const model::Config& config) {
+    if (options.threads < 0 || options.threads > 1024)
+        return invalid_argument(fmt::format("threads: {} is not between 1 and 1024", options.threads));
+    if (options.context < 0 || options.context > config.max_position_embeddings) {
+        return invalid_argument(fmt::format("context: {} is not between 1 and max_position_embeddings, {}", options.context,
+                                            config.max_position_embeddings));
+    }
+    if (options.rows_per_step < 1 || options.rows_per_step > 65536)
+        return invalid_argument(fmt::format("rows_per_step: {} is not between 1 and 65536", options.rows_per_step));
+    if (options.kv_budget_bytes < 0) return invalid_argument("kv_budget_bytes: negative");
+    return {};
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions options, const kernels::Kernels& kernels)
+    : options_(std::move(options)), checkpoint_(std::move(checkpoint)), kernels_(&kernels), team_(options_.threads) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& directory, EngineOptions options) {
+    const auto say = [&](std::string_view what) {
+        if (options.progress) options.progress(what);
+    };
+    TRY_ASSIGN(const kernels::Kernels* kernels, kernels::select(options.isa));
+    say("reading headers");
+    TRY_ASSIGN(std::unique_ptr<model::Checkpoint> checkpoint, model::Checkpoint::open(directory));
+    TRY(check_options(options, checkpoint->config()));
+    if (options.threads == 0) options.threads = usable_cpus();
+    if (options.context == 0) options.context = checkpoint->config().max_position_embeddings;
+
+    std::unique_ptr<Engine> engine(new Engine(std::move(checkpoint), std::move(options), *kernels));
+    const model::Config& config = engine->config();
+    const EngineOptions& chosen = engine->options_;
+    engine->plan_ = make_plan(config, {.context = chosen.context,
+                                       .kv_budget_bytes = chosen.kv_budget_bytes,
+                                       .rows_per_step = chosen.rows_per_step,
+                                       .packed = chosen.numerics == Numerics::official,
+                                       .draft_layers = chosen.mtp ? 1 : 0,
+                                       .weights_bytes = static_cast<std::int64_t>(engine->checkpoint_->total_bytes())});
+    say(print(engine->plan_));
+    say("checking tensors");
+    TRY_ASSIGN(engine->weights_, model::bind_weights(*engine->checkpoint_, {.mtp = chosen.mtp, .check_scales = true,
+                                                                            .threads = chosen.threads}));
+    engine->experts_ = std::make_unique<experts::ResidentStore>(engine->weights_.experts);
+    TRY_ASSIGN(engine->pool_, kv::Pool::create(kv::make_shape(config, chosen.numerics == Numerics::official, engine->has_mtp() ? 1 : 0),
+                                               engine->plan_.pool_blocks));
+    engine->context_ = std::make_unique<v4::Context>(config, engine->weights_, *engine->experts_, *kernels, engine->team_,
+                                                     chosen.numerics);
+    return engine;
+}
+
+std::string Engine::numerics_signature() const {
+    return fmt::format("{}/{}/{:016x}", name(options_.numerics), kernels_->name, kernels::fingerprint(*kernels_));
+}
+
+Result<std::unique_ptr<Sequence>> Engine::start(SequenceOptions options) {
+    if (options.prompt.empty()) return invalid_argument("the prompt is empty");
+    for (std::size_t i = 0; i < options.prompt.size(); ++i) {
+        const int id = index(options.prompt[i]);
+        if (id < 0 || id >= config().vocab_size)
+            return invalid_argument(fmt::format("token {} of the prompt: id {} is outside the vocabulary of {}", i, id, config().vocab_size));
+    }
+    const std::int64_t context = options.context > 0 ? std::min(options.context, options_.context) : options_.context;
+    if (static_cast<std::int64_t>(options.prompt.size()) > context) {
+        return resource_exhausted(fmt::format("This model's maximum context length is {} tokens. However, the prompt has {} tokens. "
+                                              "Please reduce its length.",
+                                              context, options.prompt.size()));
+    }
+    return std::unique_ptr<Sequence>(new Sequence(*this, std::move(options), context));
+}
+
+}  // namespace baleen::engine
