@@ -84,6 +84,7 @@ struct StepReport {
 struct Counters {
     std::uint64_t steps = 0, rows = 0;
     double seconds = 0;
+    std::uint64_t experts_touched = 0;  // distinct (layer, expert) pairs, summed over steps
     double last_step_seconds = 0;
     int last_step_rows = 0;
 };
@@ -102,6 +103,7 @@ class Engine {
     Team& team() { return team_; }
     kv::Pool& pool() { return *pool_; }
     v4::Context& context() { return *context_; }
+    const model::Weights& weights() const { return weights_; }
     bool has_mtp() const { return weights_.mtp.has_value(); }
     const Counters& counters() const { return counters_; }
 

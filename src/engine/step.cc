@@ -173,6 +173,7 @@ Result<StepReport> Engine::step(const StepBatch& batch) {
     ++counters_.steps;
     counters_.rows += static_cast<std::uint64_t>(rows);
     counters_.seconds += report.seconds;
+    counters_.experts_touched = context_->experts_touched;
     counters_.last_step_seconds = report.seconds;
     counters_.last_step_rows = static_cast<int>(rows);
     return report;

@@ -107,6 +107,7 @@ struct Context {
     RopeTable window_rope, compressed_rope;
     std::vector<kernels::Scratch> scratch;  // one per member of the team
     Workspace work;
+    std::uint64_t experts_touched = 0;  // distinct (layer, expert) pairs over all steps, for bandwidth accounts
 
     Context(const model::Config& config, const model::Weights& weights, experts::Store& experts,
             const kernels::Kernels& kernels, Team& team, Numerics numerics)

@@ -205,6 +205,7 @@ void moe(Context& context, const Batch& batch, LayerIndex layer, const model::Ga
     route(context, batch, layer, gate, plain);
     static thread_local Plan plan;
     make_plan(rows, k, work.route_ids.data(), plan);
+    context.experts_touched += plan.experts.size();
     context.experts.want(layer, plan.experts, experts::Urgency::demand);
     shared_expert(context, rows, shared, quantised);
     routed_experts(context, layer, plan, gather(context, plan, quantised));

@@ -1,0 +1,128 @@
+#include "cli/bench.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/model_path.h"
+#include "eval/bench.h"
+
+namespace baleen::cli {
+
+namespace {
+
+struct Options {
+    std::string model = "krill";
+    std::vector<std::string> tests;
+    int threads = 0;
+    int repetitions = 0;
+    std::uint64_t seed = 1;
+    std::string numerics = "official";
+    bool json = false;
+};
+
+nlohmann::ordered_json to_json(const eval::BenchReport& report) {
+    nlohmann::ordered_json results = nlohmann::ordered_json::array();
+    for (const eval::BenchResult& r : report.results) {
+        results.push_back({{"test", r.test},
+                           {"tokens", r.tokens},
+                           {"depth", r.depth},
+                           {"batch", r.batch},
+                           {"ms", r.ms},
+                           {"tok_s", r.tok_s},
+                           {"bytes", r.bytes},
+                           {"gb_s", r.gb_s},
+                           {"gflop_s", r.gflop_s},
+                           {"share_of_read", r.share_of_read},
+                           {"share_of_dot", r.share_of_dot},
+                           {"experts_per_layer", r.experts_per_layer},
+                           {"repetitions", r.repetitions}});
+    }
+    return {{"results", std::move(results)},
+            {"ceilings", {{"read_gb_s", report.ceilings.read_gb_s}, {"dot_gflop_s", report.ceilings.dot_gflop_s}}},
+            {"signature", report.signature},
+            {"threads", report.threads}};
+}
+
+void print_table(const eval::BenchReport& report) {
+    fmt::print("{} with {} threads; read ceiling {:.1f} GB/s, dot ceiling {:.0f} GFLOP/s (medians of this run)\n", report.signature,
+               report.threads, report.ceilings.read_gb_s, report.ceilings.dot_gflop_s);
+    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
+               "of read", "GFLOP/s", "of dot", "experts");
+    for (const eval::BenchResult& r : report.results) {
+        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}\n", r.test, r.tokens, r.depth, r.batch,
+                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer);
+    }
+}
+
+int fail(const Error& error) {
+    fmt::print(stderr, "baleen bench: {}\n", error.message);
+    return 1;
+}
+
+int run(const Options& options) {
+    std::vector<eval::BenchTest> tests;
+    for (const std::string& text : options.tests.empty() ? std::vector<std::string>{"prefill:512", "decode:0"} : options.tests) {
+        const auto parsed = eval::parse_tests(text);
+        if (!parsed.ok()) {
+            fmt::print(stderr, "baleen bench: {}\n", parsed.error().message);
+            return 2;
+        }
+        tests.insert(tests.end(), parsed->begin(), parsed->end());
+    }
+    const auto directory = resolve_model(options.model);
+    if (!directory.ok()) return fail(directory.error());
+    std::int64_t context = 0, sequences = 1;
+    for (const eval::BenchTest& test : tests) {
+        const bool batch = test.kind == eval::BenchTest::Kind::batch;
+        context = std::max(context, (batch ? 1 : test.value) + 4096);
+        if (batch) sequences = std::max(sequences, test.value);
+    }
+    const bool talk = isatty(STDERR_FILENO) != 0;
+    engine::EngineOptions engine_options;
+    engine_options.threads = options.threads;
+    engine_options.numerics = options.numerics == "official" ? engine::Numerics::official : engine::Numerics::weights_only;
+    engine_options.context = context;
+    if (talk) engine_options.progress = [](std::string_view what) { fmt::print(stderr, "{}\n", what); };
+    // Room for every sequence of the largest batch, 64 blocks each beside the longest prompt.
+    const auto checkpoint = model::Checkpoint::open(*directory);
+    if (!checkpoint.ok()) return fail(checkpoint.error());
+    const kv::Shape shape = kv::make_shape((*checkpoint)->config(), options.numerics == "official", 0);
+    engine_options.context = std::min<std::int64_t>(context, (*checkpoint)->config().max_position_embeddings);
+    engine_options.kv_budget_bytes = std::max<std::int64_t>(shape.block_bytes(), 1) * ((context + 127) / 128 + sequences * 64);
+    auto engine = engine::Engine::open(*directory, engine_options);
+    if (!engine.ok()) return fail(engine.error());
+
+    eval::BenchOptions bench;
+    bench.repetitions = options.repetitions;
+    bench.seed = options.seed;
+    if (talk) bench.progress = [](std::string_view what) { fmt::print(stderr, "measuring {}\n", what); };
+    const auto report = eval::run_bench(**engine, tests, bench);
+    if (!report.ok()) return fail(report.error());
+    if (options.json) fmt::print("{}\n", to_json(*report).dump());
+    else print_table(*report);
+    return 0;
+}
+
+}  // namespace
+
+Command add_bench(CLI::App& root) {
+    auto options = std::make_shared<Options>();
+    CLI::App* app = root.add_subcommand("bench", "Measure prefill, decode and batch speed beside the machine's ceilings");
+    app->add_option("--model", options->model, "model directory, or krill")->capture_default_str();
+    app->add_option("--test", options->tests, "prefill:N[,N...], decode:DEPTH[,...] or batch:B[,...]; repeatable (prefill:512 and decode:0)");
+    app->add_option("--threads", options->threads, "threads (default: every CPU this process may use)");
+    app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, 30 steps)");
+    app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
+    app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
+    app->add_flag("--json", options->json, "print one JSON object");
+    app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"
+                "  baleen synth --preset flash-6l --seed 1 --out /tmp/flash-6l\n"
+                "  baleen bench --model /tmp/flash-6l --test prefill:512,2048 --test decode:0,1024 --test batch:1,8");
+    return {app, [options] { return run(*options); }};
+}
+
+}  // namespace baleen::cli

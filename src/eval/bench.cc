@@ -1,0 +1,220 @@
+#include "eval/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <random>
+
+namespace baleen::eval {
+
+namespace {
+
+using engine::Engine;
+using engine::RowKind;
+using engine::Sequence;
+using engine::StepBatch;
+
+// Calls visit(matrix) for every dense matrix of the backbone but embedding and head.
+template <class Visit>
+void for_each_dense(const model::Weights& weights, Visit&& visit) {
+    const auto compressor = [&](const model::Compressor& c) {
+        visit(c.wkv);
+        visit(c.wgate);
+    };
+    for (const model::Layer& layer : weights.layers) {
+        const model::Attention& attn = layer.attn;
+        for (const auto* w : {&attn.wq_a, &attn.wq_b, &attn.wkv, &attn.wo_a, &attn.wo_b}) visit(*w);
+        if (attn.compressor) compressor(*attn.compressor);
+        if (attn.indexer) {
+            visit(attn.indexer->wq_b);
+            visit(attn.indexer->weights_proj);
+            compressor(attn.indexer->compressor);
+        }
+        visit(layer.gate.weight);
+        for (const auto* w : {&layer.shared.w1, &layer.shared.w3, &layer.shared.w2}) visit(*w);
+        visit(layer.hc_attn.fn);
+        visit(layer.hc_ffn.fn);
+    }
+}
+
+std::int64_t expert_bytes(const model::ExpertView& expert) { return expert.w1.bytes() + expert.w3.bytes() + expert.w2.bytes(); }
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values.empty() ? 0 : values[values.size() / 2];
+}
+
+std::string label(const BenchTest& test) {
+    constexpr std::string_view kNames[] = {"prefill", "decode", "batch"};
+    return fmt::format("{}:{}", kNames[static_cast<int>(test.kind)], test.value);
+}
+
+// One test's repetitions, paired with ceilings.
+class Measurement {
+  public:
+    Measurement(Engine& engine, const BenchTest& test, const BenchOptions& options, std::vector<Ceilings>& ceilings)
+        : engine_(engine), test_(test), options_(options), ceilings_(ceilings), random_(options.seed) {
+        result_.test = label(test);
+    }
+
+    Result<BenchResult> run() {
+        switch (test_.kind) {
+            case BenchTest::Kind::prefill: TRY(prefill()); break;
+            case BenchTest::Kind::decode: TRY(steps(1, test_.value)); break;
+            case BenchTest::Kind::batch: TRY(steps(static_cast<int>(test_.value), 0)); break;
+        }
+        result_.repetitions = static_cast<int>(ms_.size());
+        result_.ms = median(ms_);
+        result_.tok_s = static_cast<double>(result_.tokens) / result_.ms * 1e3;
+        result_.gb_s = median(gb_s_);
+        result_.gflop_s = median(gflop_s_);
+        result_.share_of_read = median(share_of_read_);
+        result_.share_of_dot = median(share_of_dot_);
+        return result_;
+    }
+
+  private:
+    std::vector<TokenId> random_tokens(std::int64_t count) {
+        std::vector<TokenId> tokens;
+        for (std::int64_t i = 0; i < count; ++i)
+            tokens.push_back(TokenId(random_() % static_cast<std::uint64_t>(engine_.config().vocab_size)));
+        return tokens;
+    }
+
+    // Notes a repetition of `tokens` rows in `steps` steps, `heads` of which asked for logits.
+    void note(double seconds, std::int64_t tokens, std::int64_t steps, std::int64_t heads, std::uint64_t experts, const Ceilings& at) {
+        const model::Weights& weights = engine_.weights();
+        result_.tokens = tokens;
+        result_.bytes = dense_bytes(weights) * steps + static_cast<std::int64_t>(experts) * expert_bytes(weights.experts[0][0]);
+        result_.experts_per_layer = static_cast<double>(experts) / static_cast<double>(steps * engine_.config().num_hidden_layers);
+        const double gb_s = static_cast<double>(result_.bytes) / seconds * 1e-9;
+        const double macs = static_cast<double>(row_macs(engine_.config(), weights)) * static_cast<double>(tokens) +
+                            static_cast<double>(head_macs(weights)) * static_cast<double>(heads);
+        const double gflop_s = 2 * macs / seconds * 1e-9;
+        ms_.push_back(seconds * 1e3);
+        gb_s_.push_back(gb_s);
+        gflop_s_.push_back(gflop_s);
+        share_of_read_.push_back(gb_s / at.read_gb_s);
+        share_of_dot_.push_back(gflop_s / at.dot_gflop_s);
+    }
+
+    const Ceilings& ceilings() {
+        ceilings_.push_back(measure_ceilings(engine_));
+        return ceilings_.back();
+    }
+
+    Result<void> prefill() {
+        result_.batch = 1;
+        const int repetitions = options_.repetitions > 0 ? options_.repetitions : 5;
+        for (int r = 0; r < repetitions; ++r) {
+            TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(test_.value)}));
+            const engine::Counters before = engine_.counters();
+            const auto start = std::chrono::steady_clock::now();
+            TRY(engine_.prefill(*sequence, {}));
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+            const engine::Counters& after = engine_.counters();
+            note(seconds, test_.value, static_cast<std::int64_t>(after.steps - before.steps), 1,
+                 after.experts_touched - before.experts_touched, ceilings());
+        }
+        return {};
+    }
+
+    // Single-token steps of `count` sequences at `depth`.
+    Result<void> steps(int count, std::int64_t depth) {
+        result_.batch = count;
+        result_.depth = depth;
+        const int repetitions = options_.repetitions > 0 ? options_.repetitions : 30;
+        std::vector<std::unique_ptr<Sequence>> sequences;
+        for (int i = 0; i < count; ++i) {
+            TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(std::max<std::int64_t>(depth, 1))}));
+            if (depth > 0) TRY(engine_.prefill(*sequence, {}));
+            sequences.push_back(std::move(sequence));
+        }
+        for (int r = -2; r < repetitions; ++r) {  // two steps to warm up
+            StepBatch batch;
+            for (const auto& sequence : sequences) {
+                if (sequence->pending() == 0) TRY(sequence->append(random_tokens(1)[0]));
+                batch.spans.push_back({sequence.get(), 1, RowKind::decode, {-1}, {}, {}});
+            }
+            const std::uint64_t before = engine_.counters().experts_touched;
+            TRY_ASSIGN(const engine::StepReport report, engine_.step(batch));
+            if (r >= 0) note(report.seconds, count, 1, count, engine_.counters().experts_touched - before, ceilings());
+        }
+        return {};
+    }
+
+    Engine& engine_;
+    BenchTest test_;
+    const BenchOptions& options_;
+    std::vector<Ceilings>& ceilings_;
+    std::mt19937_64 random_;
+    BenchResult result_;
+    std::vector<double> ms_, gb_s_, gflop_s_, share_of_read_, share_of_dot_;
+};
+
+}  // namespace
+
+std::int64_t dense_bytes(const model::Weights& weights) {
+    std::int64_t sum = weights.head.bytes() + weights.hc_head.fn.bytes();
+    for_each_dense(weights, [&](const tensor::MatrixView& w) { sum += w.bytes(); });
+    return sum;
+}
+
+std::int64_t row_macs(const model::Config& config, const model::Weights& weights) {
+    std::int64_t sum = 0;
+    for_each_dense(weights, [&](const tensor::MatrixView& w) { sum += w.rows * w.cols; });
+    return sum + std::int64_t{config.num_hidden_layers} * config.num_experts_per_tok * 3 * config.hidden_size * config.moe_intermediate_size;
+}
+
+std::int64_t head_macs(const model::Weights& weights) { return weights.head.rows * weights.head.cols; }
+
+Result<std::vector<BenchTest>> parse_tests(std::string_view text) {
+    const auto bad = [&](std::string_view why) {
+        return invalid_argument(fmt::format("--test {}: {}; e.g. prefill:512,2048 or decode:0,1024 or batch:1,8", text, why));
+    };
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return bad("no ':'");
+    const std::string_view kind = text.substr(0, colon);
+    BenchTest test;
+    if (kind == "prefill") test.kind = BenchTest::Kind::prefill;
+    else if (kind == "decode") test.kind = BenchTest::Kind::decode;
+    else if (kind == "batch") test.kind = BenchTest::Kind::batch;
+    else return bad("the kind is prefill, decode or batch");
+    std::vector<BenchTest> tests;
+    for (std::string_view rest = text.substr(colon + 1);;) {
+        const std::size_t comma = rest.find(',');
+        const std::string_view number = rest.substr(0, comma);
+        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), test.value);
+        if (error != std::errc{} || end != number.data() + number.size()) return bad("not a number");
+        const std::int64_t least = test.kind == BenchTest::Kind::decode ? 0 : 1;
+        const std::int64_t most = test.kind == BenchTest::Kind::batch ? 256 : 1 << 20;
+        if (test.value < least || test.value > most) return bad(fmt::format("{} is not between {} and {}", test.value, least, most));
+        tests.push_back(test);
+        if (comma == std::string_view::npos) return tests;
+        rest.remove_prefix(comma + 1);
+    }
+}
+
+Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& tests, const BenchOptions& options) {
+    BenchReport report;
+    report.signature = engine.numerics_signature();
+    report.threads = engine.team().size();
+    std::vector<Ceilings> ceilings;
+    measure_ceilings(engine);  // touches the pages once
+    for (const BenchTest& test : tests) {
+        if (options.progress) options.progress(label(test));
+        TRY_ASSIGN(BenchResult result, Measurement(engine, test, options, ceilings).run());
+        report.results.push_back(std::move(result));
+    }
+    std::vector<double> read, dot;
+    for (const Ceilings& at : ceilings) {
+        read.push_back(at.read_gb_s);
+        dot.push_back(at.dot_gflop_s);
+    }
+    report.ceilings = {median(read), median(dot)};
+    return report;
+}
+
+}  // namespace baleen::eval
