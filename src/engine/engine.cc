@@ -11,8 +11,6 @@ namespace baleen::engine {
 
 namespace {
 
-std::string_view name(Numerics numerics) { return numerics == Numerics::official ? "official" : "weights-only"; }
-
 Result<void> check_options(const EngineOptions& options, const model::Config& config) {
     if (options.threads < 0 || options.threads > 1024)
         return invalid_argument(fmt::format("threads: {} is not between 1 and 1024", options.threads));
@@ -63,10 +61,6 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
     engine->context_ = std::make_unique<v4::Context>(config, engine->weights_, *engine->experts_, *kernels, engine->team_,
                                                      chosen.numerics);
     return engine;
-}
-
-std::string Engine::numerics_signature() const {
-    return fmt::format("{}/{}/{:016x}", name(options_.numerics), kernels_->name, kernels::fingerprint(*kernels_));
 }
 
 Result<std::unique_ptr<Sequence>> Engine::start(SequenceOptions options) {

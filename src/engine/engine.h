@@ -47,6 +47,10 @@ struct EngineOptions {
     std::function<void(std::string_view what)> progress;  // stages of loading, for people
 };
 
+// Identifies the weights: SHA-256 over the config fields that enter the arithmetic and, per tensor, name, dtype, shape and one
+// page at a place derived from the name (spec prefix 3.1). Reads a page per tensor.
+std::string model_id(const model::Checkpoint& checkpoint);
+
 enum class RowKind : std::uint8_t { prompt, decode, draft };
 
 // The next `rows` pending tokens of a sequence.
@@ -109,8 +113,7 @@ class Engine {
 
     // "official/avx512bf16/9f3c..." : profile, kernel set, fingerprint of its arithmetic on this machine.
     std::string numerics_signature() const;
-    // Identifies the weights: hash over config fields and every tensor's name, dtype, shape and a sampled page (spec prefix 3.1).
-    std::string model_id() const;
+    std::string model_id() const { return engine::model_id(*checkpoint_); }
 
     // A new sequence. invalid_argument: empty prompt, ids outside the vocabulary; resource_exhausted: longer than the context.
     Result<std::unique_ptr<Sequence>> start(SequenceOptions options);
