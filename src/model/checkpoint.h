@@ -21,6 +21,7 @@ namespace baleen::model {
 struct TensorInfo {
     std::string name;
     tensor::DType dtype = tensor::DType::u8;
+    std::string foreign_dtype;  // text of a dtype this program does not know; empty otherwise. Such bytes are opaque.
     std::vector<std::int64_t> shape;
     std::uint64_t offset = 0;  // from the start of the file
     std::uint64_t bytes = 0;
@@ -52,10 +53,19 @@ class Checkpoint {
     int shard_count() const { return static_cast<int>(shards_.size()); }
     std::uint64_t total_bytes() const;  // of all tensors
 
+    // What was odd and did no harm: tensors the index leaves out, a wrong total_size. At most a few dozen lines.
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
     // Path of a side file (tokenizer.json, generation_config.json) if it exists.
-    bool has_file(std::string_view name) const { return std::filesystem::exists(directory_ / name); }
+    bool has_file(std::string_view name) const {
+        std::error_code error;
+        return std::filesystem::exists(directory_ / name, error);
+    }
+    // The file that lists the tensors, for messages: the index, or the only shard.
+    std::string_view listing() const;
 
   private:
+    friend class CheckpointReader;
     struct Shard {
         std::string name;
         io::MappedFile file;
@@ -64,6 +74,8 @@ class Checkpoint {
     Config config_;
     std::vector<Shard> shards_;
     std::vector<TensorInfo> tensors_;
+    std::vector<std::string> warnings_;
+    bool indexed_ = false;
     std::unordered_map<std::string_view, std::size_t> by_name_;  // views into tensors_[i].name
 };
 
