@@ -19,9 +19,9 @@ namespace baleen::engine {
 class Engine;
 
 struct SequenceOptions {
-    std::vector<TokenId> prompt;
-    std::vector<std::int64_t> hints;  // positions at which others are likely to share (ends of turns); may be empty
-    std::string space;                // isolation of reuse (key, user); opaque here
+    std::vector<TokenId> prompt = {};
+    std::vector<std::int64_t> hints = {};  // positions at which others are likely to share (ends of turns); may be empty
+    std::string space = {};           // isolation of reuse (key, user); opaque here
     std::int64_t context = 0;         // tokens at most, prompt and answer; 0: the engine's limit
 };
 
