@@ -37,6 +37,18 @@ std::string_view name(Draft draft) {
     return "?";
 }
 
+std::string variant(const Form& form) {
+    if (form.vision) return "Vision-Exp";
+    if (form.fp8_experts && form.f32_scales) return "Base";
+    const std::string experts = form.fp8_experts ? ", experts repacked to FP8" : "";
+    switch (form.draft) {
+        case Draft::mtp: return "preview" + experts;
+        case Draft::dspark: return "DSpark (also 0731, 0813)" + experts;
+        case Draft::none: break;
+    }
+    return "without draft blocks" + experts;
+}
+
 namespace {
 
 void add_hyper_connection(std::vector<Parameter>& out, const std::string& prefix, const Config& c, Kind kind,
@@ -123,6 +135,10 @@ std::vector<Parameter> draft_parameters(const Config& c, const Form& form, int b
         out.push_back({"h_proj", Storage::dense, Kind::draft, d, d});
         out.push_back({"enorm", Storage::norm, Kind::draft, d});
         out.push_back({"hnorm", Storage::norm, Kind::draft, d});
+        if (form.draft_copies) {
+            out.push_back({"embed", Storage::bf16, Kind::draft, c.vocab_size, d});
+            out.push_back({"head", Storage::bf16, Kind::draft, c.vocab_size, d});
+        }
     } else if (block == 0) {
         out.push_back({"main_proj", Storage::dense, Kind::draft, d, 3 * d});
         out.push_back({"main_norm", Storage::norm, Kind::draft, d});

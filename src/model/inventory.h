@@ -67,6 +67,8 @@ struct Form {
     bool vision = false;        // extras of Vision-Exp, to be ignored (spec 9.3)
     int markov_rank = 0;        // dspark
 };
+// What DeepSeek published in this form: "preview", "Base", "DSpark (also 0731, 0813)", "Vision-Exp", or its description.
+std::string variant(const Form& form);
 
 std::vector<Parameter> top_parameters(const Config& config);
 // A block without its routed experts.

@@ -100,7 +100,8 @@ class Binder {
         weights_.layers.resize(static_cast<std::size_t>(config_.num_hidden_layers));
         for (int layer = 0; layer < config_.num_hidden_layers; ++layer)
             TRY(bind_block(layer, weights_.layers[static_cast<std::size_t>(layer)]));
-        const Form form = detect_form(checkpoint_);
+        Form form = detect_form(checkpoint_);
+        form.draft_copies = false;  // never bound
         if (options_.mtp && form.draft == Draft::mtp) TRY(bind_mtp(form));
         TRY(run_jobs());
         return std::move(weights_);
