@@ -275,7 +275,9 @@ TEST(Engine, SignatureAndModelIdAreStable) {
     EXPECT_EQ(one->numerics_signature(), two->numerics_signature());
     EXPECT_EQ(one->model_id(), two->model_id());
     EXPECT_NE(one->numerics_signature(), open({}, 1, Numerics::weights_only)->numerics_signature());
-    if (kernels::available().size() > 1) EXPECT_NE(one->numerics_signature(), open("scalar", 1)->numerics_signature());
+    if (kernels::available().size() > 1) {
+        EXPECT_NE(one->numerics_signature(), open("scalar", 1)->numerics_signature());
+    }
 }
 
 }  // namespace

@@ -197,15 +197,10 @@ std::vector<TensorSpec> tensors_of(const Parameter& p, const std::string& prefix
     return {};
 }
 
-void for_each_tensor(const Config& config, const Form& form, const std::function<void(const TensorSpec&)>& visit) {
+void for_each_parameter(const Config& config, const Form& form,
+                        const std::function<void(const Parameter&, const std::string&, int, int)>& visit) {
     const auto all = [&](const std::vector<Parameter>& parameters, const std::string& prefix, int layer, int expert) {
-        for (const Parameter& parameter : parameters) {
-            for (TensorSpec& spec : tensors_of(parameter, prefix, form)) {
-                spec.layer = layer;
-                spec.expert = expert;
-                visit(spec);
-            }
-        }
+        for (const Parameter& parameter : parameters) visit(parameter, prefix, layer, expert);
     };
     all(top_parameters(config), "", -1, -1);
     const std::vector<Parameter> expert = expert_parameters(config);
@@ -217,6 +212,16 @@ void for_each_tensor(const Config& config, const Form& form, const std::function
         if (draft) all(draft_parameters(config, form, layer - config.num_hidden_layers), prefix, layer, -1);
         for (int e = 0; e < config.n_routed_experts; ++e) all(expert, expert_prefix(config, layer, e), layer, e);
     }
+}
+
+void for_each_tensor(const Config& config, const Form& form, const std::function<void(const TensorSpec&)>& visit) {
+    for_each_parameter(config, form, [&](const Parameter& parameter, const std::string& prefix, int layer, int expert) {
+        for (TensorSpec& spec : tensors_of(parameter, prefix, form)) {
+            spec.layer = layer;
+            spec.expert = expert;
+            visit(spec);
+        }
+    });
 }
 
 bool ignorable(const Config& config, std::string_view tensor) {

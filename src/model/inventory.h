@@ -100,7 +100,12 @@ struct TensorSpec {
 // The one or two tensors of a parameter in this form.
 std::vector<TensorSpec> tensors_of(const Parameter& parameter, const std::string& prefix, const Form& form);
 
-// Calls `visit` for every tensor: top, then block by block.
+// Calls `visit(parameter, prefix, layer, expert)` for every parameter: top (layer -1), then block by block, routed experts
+// last (expert -1 for all others).
+void for_each_parameter(const Config& config, const Form& form,
+                        const std::function<void(const Parameter&, const std::string&, int, int)>& visit);
+
+// The same, tensor by tensor.
 void for_each_tensor(const Config& config, const Form& form, const std::function<void(const TensorSpec&)>& visit);
 
 // Tensors that may be there and are not used: copies of embedding and head in mtp.0, vision and image parts, the image
