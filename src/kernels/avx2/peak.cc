@@ -1,0 +1,36 @@
+// Peaks of AVX2 with FMA.
+#include <immintrin.h>
+
+#include "kernels/peak.h"
+
+namespace baleen::kernels::avx2 {
+
+std::uint64_t read_pass(const void* data, std::size_t bytes) {
+    const auto* lines = static_cast<const __m256i*>(data);
+    __m256i sum[12];
+    for (auto& s : sum) s = _mm256_setzero_si256();
+    const std::size_t count = bytes / 32;
+    std::size_t i = 0;
+    for (; i + 12 <= count; i += 12) {
+#pragma GCC unroll 12
+        for (std::size_t k = 0; k < 12; ++k) sum[k] = _mm256_add_epi64(sum[k], _mm256_loadu_si256(lines + i + k));
+    }
+    for (; i < count; ++i) sum[0] = _mm256_add_epi64(sum[0], _mm256_loadu_si256(lines + i));
+    for (std::size_t k = 1; k < 12; ++k) sum[0] = _mm256_xor_si256(sum[0], sum[k]);
+    return static_cast<std::uint64_t>(_mm256_extract_epi64(sum[0], 0));
+}
+
+float dot_rounds(std::int64_t rounds, double* operations) {
+    __m256 sum[12];
+    for (auto& s : sum) s = _mm256_setzero_ps();
+    const __m256 x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(0.001f);
+    for (std::int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+        for (std::size_t k = 0; k < 12; ++k) sum[k] = _mm256_fmadd_ps(sum[k], x, y);
+    }
+    for (std::size_t k = 1; k < 12; ++k) sum[0] = _mm256_add_ps(sum[0], sum[k]);
+    *operations = 2.0 * 8 * 12 * static_cast<double>(rounds);
+    return _mm256_cvtss_f32(sum[0]);
+}
+
+}  // namespace baleen::kernels::avx2

@@ -1,0 +1,34 @@
+// Peaks of AVX-512.
+#include <immintrin.h>
+
+#include "kernels/peak.h"
+
+namespace baleen::kernels::avx512 {
+
+std::uint64_t read_pass(const void* data, std::size_t bytes) {
+    const auto* lines = static_cast<const __m512i*>(data);
+    __m512i sum[16];
+    for (auto& s : sum) s = _mm512_setzero_si512();
+    const std::size_t count = bytes / 64;
+    for (std::size_t i = 0; i + 16 <= count; i += 16) {
+#pragma GCC unroll 16
+        for (std::size_t k = 0; k < 16; ++k) sum[k] = _mm512_add_epi64(sum[k], _mm512_loadu_si512(lines + i + k));
+    }
+    for (std::size_t k = 1; k < 16; ++k) sum[0] = _mm512_xor_si512(sum[0], sum[k]);
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm512_castsi512_si128(sum[0])));
+}
+
+float dot_rounds(std::int64_t rounds, double* operations) {
+    __m512 sum[12];
+    for (auto& s : sum) s = _mm512_setzero_ps();
+    const __m512 x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
+    for (std::int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+        for (std::size_t k = 0; k < 12; ++k) sum[k] = _mm512_fmadd_ps(sum[k], x, y);
+    }
+    for (std::size_t k = 1; k < 12; ++k) sum[0] = _mm512_add_ps(sum[0], sum[k]);
+    *operations = 2.0 * 16 * 12 * static_cast<double>(rounds);
+    return _mm512_cvtss_f32(sum[0]);
+}
+
+}  // namespace baleen::kernels::avx512
