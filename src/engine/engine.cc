@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "experts/resident_store.h"
+#include "io/mapped_file.h"
 
 namespace baleen::engine {
 
@@ -22,6 +23,26 @@ Result<void> check_options(const EngineOptions& options, const model::Config& co
         return invalid_argument(fmt::format("rows_per_step: {} is not between 1 and 65536", options.rows_per_step));
     if (options.kv_budget_bytes < 0) return invalid_argument("kv_budget_bytes: negative");
     return {};
+}
+
+// Maps every page of the weights now instead of at first touch, if they fit into memory.
+void populate(const model::Checkpoint& checkpoint, Team& team, const std::function<void(std::string_view)>& say) {
+    constexpr std::uint64_t kPiece = 64 << 20;
+    const std::uint64_t total = checkpoint.total_bytes(), available = io::available_memory();
+    if (total > available / 10 * 9) {
+        say(fmt::format("weights of {:.1f} GB do not fit into {:.1f} GB of memory: pages are read when touched", static_cast<double>(total) * 1e-9,
+                        static_cast<double>(available) * 1e-9));
+        return;
+    }
+    say(fmt::format("reading {:.1f} GB of weights", static_cast<double>(total) * 1e-9));
+    std::vector<std::span<const std::byte>> pieces;  // tensors lie one behind the other: neighbours are joined
+    for (const model::TensorInfo& tensor : checkpoint.tensors()) {
+        const std::byte* data = checkpoint.data(tensor);
+        if (!pieces.empty() && pieces.back().data() + pieces.back().size() == data && pieces.back().size() < kPiece)
+            pieces.back() = {pieces.back().data(), pieces.back().size() + tensor.bytes};
+        else pieces.emplace_back(data, tensor.bytes);
+    }
+    team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) { io::populate(pieces[static_cast<std::size_t>(i)]); });
 }
 
 }  // namespace
@@ -52,6 +73,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
                                        .draft_layers = chosen.mtp ? 1 : 0,
                                        .weights_bytes = static_cast<std::int64_t>(engine->checkpoint_->total_bytes())});
     say(print(engine->plan_));
+    populate(*engine->checkpoint_, engine->team_, say);
     say("checking tensors");
     TRY_ASSIGN(engine->weights_, model::bind_weights(*engine->checkpoint_, {.mtp = chosen.mtp, .check_scales = true,
                                                                             .threads = chosen.threads}));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -55,6 +56,25 @@ void MappedFile::advise(Access access) const {
         case Access::will_need: advice = MADV_WILLNEED; break;
     }
     (void)::madvise(const_cast<std::byte*>(data_), size_, advice);  // a hint; refusal changes nothing
+}
+
+bool populate(std::span<const std::byte> mapped) {
+    constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(mapped.data()) / page * page;
+    const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(mapped.data()) + mapped.size() + page - 1) / page * page;
+    return ::madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateRead) == 0;
+}
+
+std::uint64_t available_memory() {
+    std::FILE* file = std::fopen("/proc/meminfo", "r");
+    if (file == nullptr) return 0;
+    char line[256];
+    unsigned long long kib = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr)
+        if (std::sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
+    std::fclose(file);
+    return kib * 1024;
 }
 
 }  // namespace baleen::io

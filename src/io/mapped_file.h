@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -28,5 +29,12 @@ class MappedFile {
     const std::byte* data_ = nullptr;
     std::size_t size_ = 0;
 };
+
+// Brings the pages of a mapped stretch into memory and maps them, so that reading it later takes no faults; blocks until they
+// are there. False if the system cannot (it is only an optimisation). Different threads may populate different stretches.
+bool populate(std::span<const std::byte> mapped);
+
+// Bytes of memory the system could give to page cache and programs now; 0 if unknown.
+std::uint64_t available_memory();
 
 }  // namespace baleen::io
