@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 
 namespace baleen::kernels {
@@ -23,10 +24,17 @@ struct Sets {
 
     Sets() {
         all.push_back({"scalar", fill_scalar, true, {}});
+#if defined(__x86_64__)
+        const Cpu cpu = detect_cpu();
+        all.push_back({"avx2", fill_avx2, cpu.avx2, {}});
+        all.push_back({"avx512", fill_avx512, cpu.avx512, {}});
+        all.push_back({"avx512bf16", fill_avx512bf16, cpu.avx512bf16, {}});
+#endif
         Kernels kernels;
         for (Set& set : all) {
+            if (!set.runs)
+                break;  // its fill function is compiled with its instructions; the sets after it need them too
             set.fill(kernels);
-            kernels.name = set.name;
             set.kernels = kernels;
         }
     }

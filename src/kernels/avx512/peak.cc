@@ -1,7 +1,7 @@
 // Peaks of AVX-512.
-#include <immintrin.h>
-
 #include "kernels/peak.h"
+
+#include "kernels/avx512/avx512.h"
 
 namespace baleen::kernels::avx512 {
 

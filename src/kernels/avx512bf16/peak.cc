@@ -1,7 +1,7 @@
 // The dot-product peak of AVX-512 BF16.
-#include <immintrin.h>
-
 #include "kernels/peak.h"
+
+#include "kernels/avx512bf16/avx512bf16.h"
 
 namespace baleen::kernels::avx512bf16 {
 

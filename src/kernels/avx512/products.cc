@@ -1,0 +1,11 @@
+#include "kernels/avx512/avx512.h"
+
+namespace baleen::kernels::avx512 {
+
+#include "kernels/wide/vec16.inl"
+
+#include "kernels/wide/numbers.inl"
+
+#include "kernels/wide/products.inl"
+
+}  // namespace baleen::kernels::avx512

@@ -1,0 +1,13 @@
+#include "kernels/avx512/avx512.h"
+
+namespace baleen::kernels::avx512 {
+
+#include "kernels/wide/vec16.inl"
+
+#include "kernels/wide/numbers.inl"
+
+#include "kernels/wide/quantise.inl"
+
+#include "kernels/wide/entries.inl"
+
+}  // namespace baleen::kernels::avx512

@@ -1,0 +1,285 @@
+// Products in float32 with FMA (spec 3.4), for weights of every format.
+//
+// Order: lane j of one accumulator per output takes the columns j, j + lanes, j + 2 lanes, ... one after the other; the
+// lanes are added at the end (numbers.inl). Few inputs: weights are decoded in registers and used at once, four rows
+// together, so that an x is loaded once for four weights; bound by memory. Many inputs: a panel of weight rows is
+// decoded into the scratch once and multiplied tile by tile. Both walk each accumulator through the same columns in the
+// same order, so they agree to the bit.
+
+namespace {
+
+using tensor::WeightFormat;
+
+// Columns decoded by one step, a multiple of every width; fp4 has one scale for each.
+constexpr int kStep = 32, kVectors = kStep / kLanes;
+// Columns between two looks ahead in memory.
+constexpr int kAhead = 128;
+constexpr int kTileRows = Vec::kTileRows, kTileInputs = Vec::kTileInputs;
+
+constexpr std::int64_t bytes_of_columns(WeightFormat format, std::int64_t columns) {
+    return format == WeightFormat::fp8    ? columns
+           : format == WeightFormat::fp4  ? columns / 2
+           : format == WeightFormat::bf16 ? columns * 2
+                                          : columns * 4;
+}
+constexpr bool has_scales(WeightFormat format) {
+    return format == WeightFormat::fp8 || format == WeightFormat::fp4;
+}
+
+// The weights of 32 columns at p. For fp8, `scale` is 256 times the scale (Vec::load_e4m3_32).
+template <WeightFormat format>
+inline void decode(const std::uint8_t* p, float scale, F* out) {
+    if constexpr (format == WeightFormat::fp8) {
+        Vec::load_e4m3_32(p, out);
+        for (int v = 0; v < kVectors; ++v) out[v] = Vec::mul(out[v], Vec::set(scale));
+    } else if constexpr (format == WeightFormat::fp4) {
+        Vec::load_e2m1_32(p, Vec::set(scale), out);
+    } else if constexpr (format == WeightFormat::bf16) {
+        for (int v = 0; v < kVectors; ++v)
+            out[v] = Vec::load_bf16(reinterpret_cast<const std::uint16_t*>(p) + v * kLanes);
+    } else {
+        for (int v = 0; v < kVectors; ++v) out[v] = Vec::load(reinterpret_cast<const float*>(p) + v * kLanes);
+    }
+}
+
+// One product job, with the members every helper needs.
+struct Job {
+    const tensor::MatrixView& w;
+    const Rows& x;
+    float* y;
+    std::int64_t y_stride;
+    bool round;
+    std::int64_t row_bytes;
+    float* scales;   // one per step: of the tile row (fp8), or of up to four rows (fp4)
+    float* waiting;  // [rows of a panel, inputs of a tile, lanes]: accumulators between chunks of columns
+    float* panel;    // [rows, cols] decoded weights
+
+    const std::uint8_t* row(std::int64_t r) const { return static_cast<const std::uint8_t*>(w.data) + r * row_bytes; }
+    void write(int input, std::int64_t r, float value) const {
+        y[input * y_stride + r] = round ? to_bf16_one(value) : value;
+    }
+    // Outputs of rows [r, r + 4) for one input; of one row for four inputs.
+    void write_rows(int input, std::int64_t r, __m128 values) const {
+        _mm_storeu_ps(y + input * y_stride + r, round ? to_bf16_four(values) : values);
+    }
+    void write_inputs(int input, std::int64_t r, __m128 values) const {
+        alignas(16) float four[4];
+        _mm_store_ps(four, round ? to_bf16_four(values) : values);
+        for (int i = 0; i < 4; ++i) y[(input + i) * y_stride + r] = four[i];
+    }
+};
+
+// Scales of row r, one per step. False where fp8 scales leave the range in which 256 * scale is finite: such rows are
+// computed by the scalar set.
+template <WeightFormat format>
+bool expand_scales(const Job& job, std::int64_t r, float* out) {
+    const std::int64_t steps = job.w.cols / kStep;
+    if constexpr (format == WeightFormat::fp8) {
+        const std::uint8_t* codes = job.w.scales + r / 128 * job.w.scale_stride;
+        for (std::int64_t s = 0; s < steps; ++s) {
+            if (codes[s / 4] > 246) return false;
+            out[s] = ue8m0(codes[s / 4]) * 256.0f;
+        }
+    } else {
+        const std::uint8_t* codes = job.w.scales + r * job.w.scale_stride;
+        std::int64_t s = 0;
+        for (; s + kLanes <= steps; s += kLanes) {
+            const I code = Vec::load_bytes(codes + s);
+            const I low = Vec::select(Vec::equal(code, Vec::set_int(0)), Vec::set_int(0x00400000), Vec::left<23>(code));
+            const I all = Vec::select(Vec::equal(code, Vec::set_int(255)), Vec::set_int(kQuietNaN), low);
+            Vec::store(out + s, Vec::number(all));
+        }
+        for (; s < steps; ++s) out[s] = ue8m0(codes[s]);
+    }
+    return true;
+}
+
+// Rows [r, r + R) times inputs [input, input + X), weights decoded on the fly.
+template <WeightFormat format, int R, int X>
+void direct(const Job& job, std::int64_t r, int input) {
+    F acc[R][X];
+    for (int i = 0; i < R; ++i)
+        for (int j = 0; j < X; ++j) acc[i][j] = Vec::zero();
+    const std::int64_t cols = job.w.cols, steps = cols / kStep;
+    const std::uint8_t* rows[R];
+    for (int i = 0; i < R; ++i) rows[i] = job.row(r + i);
+    const float* x = job.x.f32 + input * job.x.stride;
+    for (std::int64_t k = 0; k < cols; k += kStep) {
+        if (k % kAhead == 0)
+            for (int i = 0; i < R; ++i)
+                for (std::int64_t line = 0; line < bytes_of_columns(format, kAhead); line += 64)
+                    __builtin_prefetch(rows[i] + R * job.row_bytes + bytes_of_columns(format, k) + line);
+        for (int i = 0; i < R; ++i) {
+            F weights[kVectors];
+            float scale = 0;
+            if constexpr (format == WeightFormat::fp8) scale = job.scales[k / kStep];
+            if constexpr (format == WeightFormat::fp4) scale = job.scales[i * steps + k / kStep];
+            decode<format>(rows[i] + bytes_of_columns(format, k), scale, weights);
+            for (int v = 0; v < kVectors; ++v)
+                for (int j = 0; j < X; ++j)
+                    acc[i][j] = Vec::fma(weights[v], Vec::load(x + j * job.x.stride + k + v * kLanes), acc[i][j]);
+        }
+    }
+    for (int j = 0; j < X; ++j) {
+        if constexpr (R == 4)
+            job.write_rows(input + j, r, sums_of(acc[0][j], acc[1][j], acc[2][j], acc[3][j]));
+        else
+            for (int i = 0; i < R; ++i) job.write(input + j, r + i, sum_of(acc[i][j]));
+    }
+}
+
+template <WeightFormat format, int R>
+void direct_inputs(const Job& job, std::int64_t r) {
+    if constexpr (format == WeightFormat::fp4)
+        for (int i = 0; i < R; ++i) expand_scales<format>(job, r + i, job.scales + i * (job.w.cols / kStep));
+    if constexpr (Vec::kDirectInputs >= 4) {
+        if (job.x.count == 4) return direct<format, R, 4>(job, r, 0);
+        if (job.x.count == 3) return direct<format, R, 3>(job, r, 0);
+        if (job.x.count == 2) return direct<format, R, 2>(job, r, 0);
+    }
+    for (int i = 0; i < job.x.count; ++i) direct<format, R, 1>(job, r, i);
+}
+
+// Columns of a panel multiplied before the next rows are: so many of four inputs fill 16 KiB and stay in L1 while the
+// panel streams from L2. Between chunks an accumulator waits in memory, unchanged.
+constexpr std::int64_t kChunk = 1024;
+
+// The decoded rows panel[0 .. R) times inputs [input, input + X) over columns [begin, end); r is the output row of
+// panel[0], `waiting` holds R * X accumulators between chunks.
+template <int R, int X>
+void tile(const Job& job, const float* panel, std::int64_t r, int input, std::int64_t begin, std::int64_t end,
+          float* waiting) {
+    F acc[R][X];
+    for (int i = 0; i < R; ++i)
+        for (int j = 0; j < X; ++j) acc[i][j] = begin == 0 ? Vec::zero() : Vec::load(waiting + (i * X + j) * kLanes);
+    const std::int64_t cols = job.w.cols, stride = job.x.stride;
+    const float* x = job.x.f32 + input * stride;
+    for (std::int64_t k = begin; k < end; k += kLanes) {
+        F inputs[X];
+        for (int j = 0; j < X; ++j) inputs[j] = Vec::load(x + j * stride + k);
+        for (int i = 0; i < R; ++i) {
+            const F weights = Vec::load(panel + i * cols + k);
+            for (int j = 0; j < X; ++j) acc[i][j] = Vec::fma(weights, inputs[j], acc[i][j]);
+        }
+    }
+    if (end < cols) {
+        for (int i = 0; i < R; ++i)
+            for (int j = 0; j < X; ++j) Vec::store(waiting + (i * X + j) * kLanes, acc[i][j]);
+        return;
+    }
+    for (int i = 0; i < R; ++i) {
+        if constexpr (X == 4)
+            job.write_inputs(input, r + i, sums_of(acc[i][0], acc[i][1], acc[i][2], acc[i][3]));
+        else
+            for (int j = 0; j < X; ++j) job.write(input + j, r + i, sum_of(acc[i][j]));
+    }
+}
+
+template <int R>
+void tile_inputs(const Job& job, const float* panel, std::int64_t r, int input, int inputs, std::int64_t begin,
+                 std::int64_t end, float* waiting) {
+    if constexpr (kTileInputs >= 4)
+        if (inputs == 4) return tile<R, 4>(job, panel, r, input, begin, end, waiting);
+    if (inputs == 3) return tile<R, 3>(job, panel, r, input, begin, end, waiting);
+    if (inputs == 2) return tile<R, 2>(job, panel, r, input, begin, end, waiting);
+    tile<R, 1>(job, panel, r, input, begin, end, waiting);
+}
+
+// All inputs times the `rows` decoded rows at `panel`, tile by tile.
+void multiply_panel(const Job& job, const float* panel, std::int64_t r, int rows) {
+    const std::int64_t cols = job.w.cols;
+    for (int input = 0; input < job.x.count; input += kTileInputs) {
+        const int inputs = smaller(kTileInputs, job.x.count - input);
+        for (std::int64_t begin = 0; begin < cols; begin += kChunk) {
+            const std::int64_t end = smaller(begin + kChunk, cols);
+            for (int done = 0, step; done < rows; done += step) {
+                const float* part = panel + done * cols;
+                float* waiting = job.waiting + done * kTileInputs * kLanes;
+                step = rows - done >= kTileRows ? kTileRows : rows - done >= 2 ? 2 : 1;
+                if (step == kTileRows)
+                    tile_inputs<kTileRows>(job, part, r + done, input, inputs, begin, end, waiting);
+                else if (step == 2)
+                    tile_inputs<2>(job, part, r + done, input, inputs, begin, end, waiting);
+                else
+                    tile_inputs<1>(job, part, r + done, input, inputs, begin, end, waiting);
+            }
+        }
+    }
+}
+
+template <WeightFormat format>
+void decode_row(const Job& job, std::int64_t r, float* out) {
+    if constexpr (format == WeightFormat::fp4) expand_scales<format>(job, r, job.scales);
+    const std::uint8_t* bytes = job.row(r);
+    for (std::int64_t k = 0; k < job.w.cols; k += kStep) {
+        float scale = 0;
+        if constexpr (has_scales(format)) scale = job.scales[k / kStep];
+        F weights[kVectors];
+        decode<format>(bytes + bytes_of_columns(format, k), scale, weights);
+        for (int v = 0; v < kVectors; ++v) Vec::store(out + k + v * kLanes, weights[v]);
+    }
+}
+
+// Rows [begin, end), of one tile row where the format is fp8.
+template <WeightFormat format>
+void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
+    std::int64_t r = begin;
+    if (job.x.count <= Vec::kDirectInputs) {
+        for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
+        for (; r < end; ++r) direct_inputs<format, 1>(job, r);
+        return;
+    }
+    for (; r < end; r += panel_rows) {
+        const int rows = static_cast<int>(smaller<std::int64_t>(panel_rows, end - r));
+        for (int i = 0; i < rows; ++i) decode_row<format>(job, r + i, job.panel + i * job.w.cols);
+        multiply_panel(job, job.panel, r, rows);
+    }
+}
+
+// Rows of a panel: at most 192 KiB, so that it stays in L2 beside the inputs.
+inline int rows_of_panel(std::int64_t cols) {
+    const std::int64_t fit = (192 << 10) / (cols * 4) / kTileRows * kTileRows;
+    return static_cast<int>(fit < kTileRows ? kTileRows : smaller<std::int64_t>(fit, 96));
+}
+
+template <WeightFormat format>
+void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
+             std::int64_t y_stride, bool round, Scratch& scratch) {
+    const int panel_rows = rows_of_panel(w.cols);
+    const std::int64_t scales = (4 * (w.cols / kStep) + 15) / 16 * 16, waiting = panel_rows * kTileInputs * kLanes;
+    const bool panel = x.count > Vec::kDirectInputs;
+    const std::int64_t floats = scales + (panel ? waiting + panel_rows * w.cols : 0);
+    auto* memory = static_cast<float*>(reserve(scratch, static_cast<std::size_t>(floats) * sizeof(float)));
+    const Job job{
+        w, x, y, y_stride, round, bytes_of_columns(format, w.cols), memory, memory + scales, memory + scales + waiting};
+    if constexpr (format != WeightFormat::fp8) return segment<format>(job, row_begin, row_end, panel_rows);
+    for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
+        end = smaller(row_end, (begin / 128 + 1) * 128);
+        if (expand_scales<format>(job, begin, job.scales))
+            segment<format>(job, begin, end, panel_rows);
+        else
+            scalar::matmul(w, x, begin, end, y, y_stride, round, scratch);
+    }
+}
+
+}  // namespace
+
+void matmul_fp8(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
+                std::int64_t y_stride, bool round, Scratch& scratch) {
+    product<WeightFormat::fp8>(w, x, row_begin, row_end, y, y_stride, round, scratch);
+}
+
+void matmul_fp4(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
+                std::int64_t y_stride, bool round, Scratch& scratch) {
+    product<WeightFormat::fp4>(w, x, row_begin, row_end, y, y_stride, round, scratch);
+}
+
+void matmul_bf16(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
+                 std::int64_t y_stride, bool round, Scratch& scratch) {
+    product<WeightFormat::bf16>(w, x, row_begin, row_end, y, y_stride, round, scratch);
+}
+
+void matmul_f32(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
+                std::int64_t y_stride, bool round, Scratch& scratch) {
+    product<WeightFormat::f32>(w, x, row_begin, row_end, y, y_stride, round, scratch);
+}
