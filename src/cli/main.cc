@@ -1,0 +1,59 @@
+// The program: registers every command and runs the one the user picked.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <system_error>
+#include <vector>
+
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cli/inspect.h"
+#include "cli/synth.h"
+
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+// What was wrong with the command line, on one line, and where to read more.
+int usage_error(const CLI::App& root, const CLI::ParseError& error) {
+    std::string where = "baleen";
+    for (const CLI::App* app : root.get_subcommands()) where += " " + app->get_name();
+    std::string what = error.what();
+    for (char& c : what)
+        if (c == '\n') c = ' ';
+    fmt::print(stderr, "{}: {} (see {} --help)\n", where, what, where);
+    return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("baleen runs DeepSeek V4 models on CPUs.", "baleen");
+    app.set_version_flag("--version", std::string("baleen ") + kVersion);
+    app.require_subcommand(0, 1);
+    app.footer("baleen COMMAND --help tells more, with examples.");
+
+    using namespace baleen::cli;
+    const std::vector<Command> commands = {
+        add_inspect(app),
+        add_synth(app),
+        add_bench(app),
+    };
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& success) {
+        return app.exit(success);  // --help, --version
+    } catch (const CLI::ParseError& error) {
+        return usage_error(app, error);
+    }
+    try {
+        for (const Command& command : commands)
+            if (command.app->parsed()) return command.run();
+    } catch (const std::system_error& error) {  // fmt::print, when stdout cannot be written
+        std::fprintf(stderr, "baleen: %s\n", error.what());
+        return 1;
+    }
+    fmt::print(stderr, "{}", app.help());
+    return 2;
+}
