@@ -168,20 +168,37 @@ TEST_P(Attention, LetsTheSinkTakeItsShare) {
 
 // The list order is the order of the sum: a big pair that cancels first or last changes what is left of small terms.
 TEST_P(Attention, AddsInListOrder) {
-    Random random(4);
-    Case c(random, {128, 64, false}, 1, 3, 0, false);
-    const float values[] = {0x1p30f, 1.0f, -0x1p30f};
-    for (int e = 0; e < 3; ++e) {
-        const std::vector<float> x(128, values[e]);
-        scalar_set().pack_entry(x.data(), c.layout, c.bytes.data() + e * c.layout.bytes());
+    for (const bool packed : {true, false}) {
+        Random random(4);
+        Case c(random, {128, packed ? 128 : 64, packed}, 1, 5, 0, packed);  // packed: every channel as bf16
+        const float values[] = {0x1p30f, 1.0f, -0x1p30f, 2.0f, 4.0f};
+        for (int e = 0; e < 5; ++e) {
+            const std::vector<float> x(128, values[e]);
+            scalar_set().pack_entry(x.data(), c.layout, c.bytes.data() + e * c.layout.bytes());
+        }
+        c.sink = {-INFINITY};
+        const int orders[][5] = {{0, 1, 2, 3, 4}, {0, 2, 1, 3, 4}, {1, 0, 2, 3, 4}, {3, 4, 0, 2, 1}, {0, 1, 3, 4, 2}};
+        const float sums[] = {6, 7, 6, 1, 0};
+        for (int i = 0; i < 5; ++i) {
+            for (int e = 0; e < 5; ++e) c.entries[e] = c.bytes.data() + orders[i][e] * c.layout.bytes();
+            const float want = packed ? tensor::round_bf16(sums[i] / 5) : sums[i] / 5;
+            for (const float v : c.run(kernels(), packed, scratch_)) EXPECT_EQ(v, want) << "order " << i;
+        }
     }
-    c.sink = {-INFINITY};
-    const std::uint8_t* base = c.bytes.data();
-    const auto bytes = c.layout.bytes();
-    c.entries = {base, base + bytes, base + 2 * bytes};
-    for (const float v : c.run(kernels(), false, scratch_)) EXPECT_EQ(v, 0.0f);
-    c.entries = {base, base + 2 * bytes, base + bytes};
-    for (const float v : c.run(kernels(), false, scratch_)) EXPECT_EQ(v, 1.0f / 3);
+}
+
+// Scale bytes no quantiser writes, as a damaged cache could hold them: small ones give small numbers, never big ones.
+TEST_P(Attention, TakesAnyScale) {
+    for (const int scale : {0, 1, 5, 9, 10, 11, 246}) {
+        Random random(scale);
+        Case c(random, {128, 64, true}, 3, 21, 0, true);
+        for (int e = 0; e < 21; ++e) {
+            std::uint8_t* entry = c.bytes.data() + e * c.layout.bytes();
+            std::fill_n(entry, 64, static_cast<std::uint8_t>(e % 8 + (e % 3 ? 0 : 0x80)));  // subnormal codes
+            entry[c.layout.scale_offset()] = static_cast<std::uint8_t>(scale);
+        }
+        EXPECT_EQ(check(kernels(), c, true, scratch_), "") << "scale " << scale;
+    }
 }
 
 }  // namespace

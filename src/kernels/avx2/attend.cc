@@ -6,6 +6,8 @@ namespace baleen::kernels::avx2 {
 
 #include "kernels/wide/numbers.inl"
 
+#include "kernels/wide/soften.inl"
+
 #include "kernels/wide/attend.inl"
 
 }  // namespace baleen::kernels::avx2

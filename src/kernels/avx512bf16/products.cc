@@ -18,6 +18,8 @@ namespace baleen::kernels::avx512bf16 {
 
 #include "kernels/wide/numbers.inl"
 
+#include "kernels/avx512bf16/decode.inl"
+
 namespace {
 
 using tensor::WeightFormat;
@@ -26,67 +28,11 @@ constexpr int kStep = 32;    // columns of one vdpbf16ps
 constexpr int kBlock = 128;  // columns under one fp8 scale
 constexpr int kTileRows = 6, kTileInputs = 4;
 
-inline __m512bh pairs(__m512i a) {
-    return reinterpret_cast<__m512bh>(a);
-}
-
 constexpr std::int64_t bytes_of_columns(WeightFormat format, std::int64_t columns) {
     return format == WeightFormat::fp8 ? columns : format == WeightFormat::fp4 ? columns / 2 : columns * 2;
 }
 
-// Exponent of a scale byte as it is added to a bf16 number.
-constexpr std::int16_t bf16_exponent(int code) {
-    return static_cast<std::int16_t>((code - 127) * 128);
-}
-
-// ---- decoders: 32 weights as bf16
-
-// The values of the E4M3 codes 0 to 127 as bf16.
-struct alignas(64) Magnitudes {
-    std::uint16_t bits[128];
-};
-constexpr Magnitudes kE4M3Magnitudes = [] {
-    Magnitudes m{};
-    for (int code = 0; code < 128; ++code) {
-        int exponent = code >> 3, mantissa = code & 7;
-        if (exponent == 0 && mantissa != 0) {  // subnormal: move the leading one up, to bit 3
-            for (exponent = 1; mantissa < 8; --exponent) mantissa *= 2;
-            mantissa -= 8;
-        }
-        m.bits[code] = static_cast<std::uint16_t>((exponent + 120) << 7 | mantissa << 4);
-    }
-    m.bits[0] = 0;
-    m.bits[127] = 0x7fc0;
-    return m;
-}();
-
-// E4M3: the 128 magnitudes of a scale stand in four registers; the sign is put back from the code.
-struct Fp8Table {
-    __m512i part[4];
-
-    // `base` holds the magnitudes for scale 1. Zero and NaN keep their bits.
-    static Fp8Table scaled(const Fp8Table& base, std::uint8_t code) {
-        const __m512i exponent = _mm512_set1_epi16(bf16_exponent(code));
-        Fp8Table t;
-        t.part[0] = _mm512_mask_add_epi16(base.part[0], ~__mmask32{1}, base.part[0], exponent);
-        t.part[1] = _mm512_add_epi16(base.part[1], exponent);
-        t.part[2] = _mm512_add_epi16(base.part[2], exponent);
-        t.part[3] = _mm512_mask_add_epi16(base.part[3], ~(__mmask32{1} << 31), base.part[3], exponent);
-        return t;
-    }
-    static Fp8Table base() {
-        Fp8Table t;
-        for (int i = 0; i < 4; ++i) t.part[i] = _mm512_load_si512(kE4M3Magnitudes.bits + 32 * i);
-        return t;
-    }
-    __m512i decode(const std::uint8_t* p) const {
-        const __m512i code = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-        const __mmask32 high = _mm512_test_epi16_mask(code, _mm512_set1_epi16(0x40));
-        const __m512i low = _mm512_permutex2var_epi16(part[0], code, part[1]);
-        const __m512i all = _mm512_mask_blend_epi16(high, low, _mm512_permutex2var_epi16(part[2], code, part[3]));
-        return _mm512_ternarylogic_epi32(all, code, _mm512_set1_epi16(INT16_MIN), 0xf8);  // all | (code & sign)
-    }
-};
+// ---- FP4: 32 weights as bf16
 
 // E2M1: 16 values, twice, so that bit 4 of an index does not matter: a byte in a dword, or-ed with itself shifted by
 // 12, has the low nibble at bits 0..3 of its low word (with more above) and the high nibble at bits 0..3 of its high
@@ -334,7 +280,8 @@ template <WeightFormat format>
 Segment next_segment(const tensor::MatrixView& w, std::int64_t begin, std::int64_t row_end) {
     if constexpr (format == WeightFormat::fp8) {
         const std::uint8_t* codes = w.scales + begin / 128 * w.scale_stride;
-        return {smaller(row_end, (begin / 128 + 1) * 128), scales_fit(codes, (w.cols + 127) / 128, 10, 246)};
+        return {smaller(row_end, (begin / 128 + 1) * 128),
+                scales_fit(codes, (w.cols + 127) / 128, kLeastScale, kMostScale)};
     } else if constexpr (format == WeightFormat::fp4) {
         const auto fits = [&](std::int64_t r) {
             return scales_fit(w.scales + r * w.scale_stride, w.cols / 32, 2, 252);

@@ -20,9 +20,9 @@ void logits_tile(const float* q, const float* block, int dim, float scale, float
         for (int e = 0; e < E; ++e) acc[h][e] = Vec::zero();
     for (int i = 0; i < dim; i += kLanes) {
         F keys[E];
-        for (int e = 0; e < E; ++e) keys[e] = get(block + e * dim + i, dim - i);
+        for (int e = 0; e < E; ++e) keys[e] = Vec::load(block + e * dim + i);
         for (int h = 0; h < H; ++h) {
-            const F query = get(q + h * dim + i, dim - i);
+            const F query = Vec::load(q + h * dim + i);
             for (int e = 0; e < E; ++e) acc[h][e] = Vec::fma(query, keys[e], acc[h][e]);
         }
     }
@@ -39,54 +39,30 @@ void logits_of_heads(const float* q, const float* block, int entries, int dim, f
     for (; e < entries; ++e) logits_tile<H, 1>(q, block + e * dim, dim, scale, logits + e, stride);
 }
 
-// Replaces logits by the factors of the numerator and returns Z. The numbers after `count` up to a full vector may be
-// anything and become 0.
-float soften(float* logits, int count, float sink, bool round) {
-    F top = Vec::set(logits[0]);
-    for (int e = 0; e < count; e += kLanes) {
-        const F some = count - e >= kLanes ? Vec::load(logits + e)
-                                           : Vec::select(Vec::mask_first(count - e), Vec::load(logits + e), top);
-        top = Vec::max(some, top);
-    }
-    const float most = Vec::max_of(top);
-    F total = Vec::zero();
-    for (int e = 0; e < count; e += kLanes) {
-        F p = exponential(Vec::sub(Vec::load(logits + e), Vec::set(most)));
-        if (count - e < kLanes) p = Vec::select(Vec::mask_first(count - e), p, Vec::zero());
-        total = Vec::add(total, p);
-        Vec::store(logits + e, rounded(p, round));
-    }
-    const F last = exponential(Vec::set(sink - most));
-    float lanes[kLanes];
-    Vec::store(lanes, last);
-    return sum_of(total) + lanes[0];
-}
-
 // out[h * dim ...] of H heads and C vectors of channels adds `entries` entries.
 template <int H, int C>
-void add_tile(const float* factors, std::int64_t stride, const float* block, int entries, int dim, float* out,
-              std::int64_t left) {
+void add_tile(const float* factors, std::int64_t stride, const float* block, int entries, int dim, float* out) {
     F acc[H][C];
     for (int h = 0; h < H; ++h)
-        for (int c = 0; c < C; ++c) acc[h][c] = get(out + h * dim + c * kLanes, left - c * kLanes);
+        for (int c = 0; c < C; ++c) acc[h][c] = Vec::load(out + h * dim + c * kLanes);
     for (int e = 0; e < entries; ++e) {
         F values[C];
-        for (int c = 0; c < C; ++c) values[c] = get(block + e * dim + c * kLanes, left - c * kLanes);
+        for (int c = 0; c < C; ++c) values[c] = Vec::load(block + e * dim + c * kLanes);
         for (int h = 0; h < H; ++h) {
             const F factor = Vec::set(factors[h * stride + e]);
             for (int c = 0; c < C; ++c) acc[h][c] = Vec::fma(factor, values[c], acc[h][c]);
         }
     }
     for (int h = 0; h < H; ++h)
-        for (int c = 0; c < C; ++c) put(out + h * dim + c * kLanes, left - c * kLanes, acc[h][c]);
+        for (int c = 0; c < C; ++c) Vec::store(out + h * dim + c * kLanes, acc[h][c]);
 }
 
 template <int H>
 void add_entries(const float* factors, std::int64_t stride, const float* block, int entries, int dim, float* out) {
     int i = 0;
     for (; i + kChannels * kLanes <= dim; i += kChannels * kLanes)
-        add_tile<H, kChannels>(factors, stride, block + i, entries, dim, out + i, dim - i);
-    for (; i < dim; i += kLanes) add_tile<H, 1>(factors, stride, block + i, entries, dim, out + i, dim - i);
+        add_tile<H, kChannels>(factors, stride, block + i, entries, dim, out + i);
+    for (; i < dim; i += kLanes) add_tile<H, 1>(factors, stride, block + i, entries, dim, out + i);
 }
 
 }  // namespace
@@ -94,6 +70,7 @@ void add_entries(const float* factors, std::int64_t stride, const float* block, 
 void attend(const Attend& work, Scratch& scratch) {
     const int dim = work.layout.head_dim, heads = work.head_end - work.head_begin;
     if (heads <= 0) return;
+    if (dim % kLanes != 0) return scalar::attend(work, scratch);  // no model has such heads
     const std::int64_t stride = (work.count + kLanes - 1) / kLanes * kLanes;
     const std::int64_t floats = heads * stride + heads + std::int64_t{kEntries} * dim;
     auto* logits =
@@ -118,7 +95,7 @@ void attend(const Attend& work, Scratch& scratch) {
     }
     for (int h = 0; h < heads; ++h) {
         total[h] = soften(logits + h * stride, work.count, work.sink[work.head_begin + h], work.round);
-        for (int i = 0; i < dim; i += kLanes) put(out + h * dim + i, dim - i, Vec::zero());
+        for (int i = 0; i < dim; i += kLanes) Vec::store(out + h * dim + i, Vec::zero());
     }
     for (int first = 0; first < work.count; first += kEntries) {
         const int entries = unpack(first);
@@ -130,6 +107,6 @@ void attend(const Attend& work, Scratch& scratch) {
     for (int h = 0; h < heads; ++h)
         for (int i = 0; i < dim; i += kLanes) {
             float* p = out + h * dim + i;
-            put(p, dim - i, rounded(Vec::div(get(p, dim - i), Vec::set(total[h])), work.round));
+            Vec::store(p, rounded(Vec::div(Vec::load(p), Vec::set(total[h])), work.round));
         }
 }
