@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 
@@ -14,6 +15,8 @@ namespace baleen::kv {
 
 Result<std::unique_ptr<Pool>> Pool::create(Shape shape, std::int64_t blocks) {
     CHECK(blocks >= 1, "blocks={}", blocks);
+    if (blocks > std::numeric_limits<std::int32_t>::max())
+        return resource_exhausted(fmt::format("KV pool: {} blocks are more than block numbers; use a smaller --context", blocks));
     std::unique_ptr<Pool> pool(new Pool(std::move(shape)));
     pool->references_.assign(static_cast<std::size_t>(blocks), kFree);
     pool->extent_used_.assign(static_cast<std::size_t>((blocks + kExtentBlocks - 1) / kExtentBlocks), 0);

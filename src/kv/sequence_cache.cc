@@ -17,7 +17,7 @@ struct StateHeader {
     std::uint32_t version = 1;
     std::uint64_t fingerprint = 0;  // Shape::fingerprint()
     std::uint64_t tokens = 0;
-    std::uint64_t reserved = 0;
+    std::uint64_t reserved = 0;     // zero
 
     static constexpr std::uint32_t kMagic = 0x53534c42;  // "BLSS"
 };
@@ -84,12 +84,14 @@ Result<void> SequenceCache::begin(std::int64_t n) {
 void SequenceCache::commit(std::int64_t k) {
     CHECK(k >= 0 && k <= begun_ && begun_ - k <= kDraftRows, "k={} begun={}", k, begun_);
     const auto sealed = static_cast<std::size_t>(computed_ / kBlockTokens);
+    rewind_floor_ = std::max(rewind_floor_, computed_ + begun_ - kDraftRows);
     computed_ += k;
     begun_ = 0;
     const auto complete = static_cast<std::size_t>(computed_ / kBlockTokens);
     for (std::size_t i = sealed; i < complete; ++i)
         if (!pool_.sealed(blocks_[i])) pool_.seal(blocks_[i]);
-    if (blocks_.size() > complete && !pool_.sealed(blocks_.back())) {  // rejected drafts had completed one block more: it is the open one again
+    // Rejected drafts had completed one block more: it is the open one again.
+    if (blocks_.size() > complete && !pool_.sealed(blocks_.back())) {
         copy_open(blocks_[complete], computed_, false);
         drop_unsealed(complete);
     }
@@ -110,9 +112,9 @@ void SequenceCache::drop_unsealed(std::size_t keep) {
 
 Result<void> SequenceCache::truncate(std::int64_t tokens) {
     CHECK(begun_ == 0, "inside a step");
-    if (tokens < 0 || tokens > computed_ || computed_ - tokens > kDraftRows) {
-        return invalid_argument(fmt::format("cannot go back from {} tokens to {}: at most {} can be taken back", computed_,
-                                            tokens, kDraftRows));
+    if (tokens < rewind_floor_ || tokens > computed_) {
+        return invalid_argument(fmt::format("cannot go back from {} tokens to {}: nothing below {} can be taken back", computed_,
+                                            tokens, rewind_floor_));
     }
     if (tokens < existing_tokens_) return invalid_argument("cannot take back tokens whose entries are being replayed");
     const auto complete = static_cast<std::size_t>(tokens / kBlockTokens);
@@ -274,7 +276,8 @@ Result<void> SequenceCache::attach(std::span<const BlockId> blocks, std::span<co
     StateHeader header;
     if (state.size() < sizeof header) return corrupt("sequence state: shorter than its header");
     std::memcpy(&header, state.data(), sizeof header);
-    if (header.magic != StateHeader::kMagic || header.version != 1) return corrupt("sequence state: not a state of version 1");
+    if (header.magic != StateHeader::kMagic || header.version != 1 || header.reserved != 0)
+        return corrupt("sequence state: not a state of version 1");
     if (header.fingerprint != pool_.shape().fingerprint())
         return invalid_argument("sequence state: saved with another model shape or other numerics");
     if (tokens < 0 || header.tokens != static_cast<std::uint64_t>(tokens))
@@ -297,6 +300,7 @@ Result<void> SequenceCache::attach(std::span<const BlockId> blocks, std::span<co
         at += bytes;
     });
     computed_ = tokens;
+    rewind_floor_ = tokens;
     return {};
 }
 
@@ -314,8 +318,15 @@ std::unique_ptr<SequenceCache> SequenceCache::fork() const {
     auto copy = std::make_unique<SequenceCache>(pool_);
     std::vector<std::byte> state(static_cast<std::size_t>(state_bytes()));
     save(state);
-    const Result<void> attached = copy->attach(blocks_, state, computed_);
+    const std::span<const BlockId> all = blocks_;
+    const auto complete = static_cast<std::size_t>(computed_ / kBlockTokens);
+    const Result<void> attached = copy->attach(all.first(complete), state, computed_);
     CHECK(attached.ok(), "{}", attached.ok() ? "" : attached.error().message);
+    for (const BlockId block : all.subspan(complete)) {  // in the middle of a replay
+        pool_.retain(block);
+        copy->blocks_.push_back(block);
+    }
+    copy->existing_tokens_ = existing_tokens_;
     return copy;
 }
 

@@ -47,8 +47,10 @@ class SequenceCache {
     void commit(std::int64_t k);
     // Takes begin() back; allowed while no row has been written.
     void cancel();
-    // Takes back up to kDraftRows committed positions.
+    // Takes back committed positions, down to rewind_floor(): rows below it may be overwritten or were never restored.
     Result<void> truncate(std::int64_t tokens);
+    // kDraftRows below the highest position ever begun; after attach() the attached position.
+    std::int64_t rewind_floor() const { return rewind_floor_; }
 
     // ---- rows, by layer and absolute position; a row is valid while it is among the last window_rows() (kept rows)
     const std::uint8_t* window_row(LayerIndex layer, std::int64_t position) const;
@@ -105,6 +107,7 @@ class SequenceCache {
     std::vector<BlockId> blocks_;  // sealed ones, then those in writing during a step
     std::int64_t computed_ = 0;
     std::int64_t begun_ = 0;
+    std::int64_t rewind_floor_ = 0;
     std::int64_t existing_tokens_ = 0;  // attach_entries()
 };
 
