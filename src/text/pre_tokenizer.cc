@@ -42,7 +42,6 @@ struct PreTokenizer::Scratch::State {
     std::unique_ptr<pcre2_match_data, FreeData> data;
     std::unique_ptr<pcre2_jit_stack, FreeStack> stack;
     std::unique_ptr<pcre2_match_context, FreeContext> context;
-    std::vector<std::string_view> next;  // pieces of the step at work
 };
 
 PreTokenizer::Scratch::Scratch(const PreTokenizer&) : state_(std::make_unique<State>()) {
@@ -82,36 +81,40 @@ Result<PreTokenizer> PreTokenizer::make(const std::vector<std::string>& patterns
     return made;
 }
 
-bool PreTokenizer::split(std::string_view text, std::vector<std::string_view>& pieces, Scratch& scratch) const {
-    Scratch::State& state = *scratch.state_;
-    bool whole = true;
-    pieces.clear();
-    if (!text.empty()) pieces.push_back(text);
-    const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data.get());
-    for (const Step& step : steps_) {
-        state.next.clear();
-        for (const std::string_view piece : pieces) {
-            const auto* subject = reinterpret_cast<PCRE2_SPTR>(piece.data());
-            std::size_t kept = 0;  // start of the gap before the next match
-            std::size_t from = 0;
-            while (from < piece.size()) {
-                const int found = step.jit ? pcre2_jit_match(step.code.get(), subject, piece.size(), from, 0, state.data.get(), state.context.get())
-                                           : pcre2_match(step.code.get(), subject, piece.size(), from, PCRE2_NO_UTF_CHECK, state.data.get(), state.context.get());
-                if (found < 0) {
-                    if (found != PCRE2_ERROR_NOMATCH) whole = false;
-                    break;
-                }
-                const std::size_t begin = match[0], end = match[1];
-                if (begin > kept) state.next.push_back(piece.substr(kept, begin - kept));
-                if (end > begin) state.next.push_back(piece.substr(begin, end - begin));
-                kept = end;
-                // An empty match separates, and the search goes on behind the next character.
-                from = end > begin ? end : end < piece.size() ? end + utf8_step(piece.substr(end)).bytes : end;
-            }
-            if (kept < piece.size()) state.next.push_back(piece.substr(kept));
-        }
-        pieces.swap(state.next);
+bool PreTokenizer::split(std::string_view text, Scratch& scratch, const std::function<void(std::string_view)>& piece) const {
+    return split_from(0, text, scratch, piece);
+}
+
+// Depth first, at most kStepsMax deep, so that no list of pieces is ever held.
+bool PreTokenizer::split_from(std::size_t index, std::string_view text, Scratch& scratch, const std::function<void(std::string_view)>& piece) const {
+    if (text.empty()) return true;
+    if (index == steps_.size()) {
+        piece(text);
+        return true;
     }
+    const Step& step = steps_[index];
+    pcre2_match_data* data = scratch.state_->data.get();
+    pcre2_match_context* context = scratch.state_->context.get();
+    const PCRE2_SIZE* match = pcre2_get_ovector_pointer(data);
+    const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+    bool whole = true;
+    std::size_t kept = 0;  // start of the gap before the next match
+    std::size_t from = 0;
+    while (from < text.size()) {
+        const int found = step.jit ? pcre2_jit_match(step.code.get(), subject, text.size(), from, 0, data, context)
+                                   : pcre2_match(step.code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK, data, context);
+        if (found < 0) {
+            if (found != PCRE2_ERROR_NOMATCH) whole = false;
+            break;
+        }
+        const std::size_t begin = match[0], end = match[1];  // copied: deeper steps match with the same data
+        whole &= split_from(index + 1, text.substr(kept, begin - kept), scratch, piece);
+        whole &= split_from(index + 1, text.substr(begin, end - begin), scratch, piece);
+        kept = end;
+        // An empty match separates, and the search goes on behind the next character.
+        from = end > begin ? end : end < text.size() ? end + utf8_step(text.substr(end)).bytes : end;
+    }
+    whole &= split_from(index + 1, text.substr(kept), scratch, piece);
     return whole;
 }
 

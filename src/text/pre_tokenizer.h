@@ -4,6 +4,7 @@
 // each with its own Scratch. Costs about 50 ns a piece and step.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,14 +38,15 @@ class PreTokenizer {
     PreTokenizer& operator=(PreTokenizer&&) noexcept;
     ~PreTokenizer();
 
-    // Replaces `pieces` by those of `text`, which must be UTF-8; together they are the text, none is empty. Returns false
-    // if a pattern ran into its match limit: the rest of that piece is then left whole. That takes a pattern which
-    // backtracks without end, which V4's do not.
-    bool split(std::string_view text, std::vector<std::string_view>& pieces, Scratch& scratch) const;
+    // Calls `piece` for each piece of `text`, which must be UTF-8, from left to right; together they are the text, none is
+    // empty. Returns false if a pattern ran into its match limit: the rest of what it was splitting is then left whole.
+    // That takes a pattern which backtracks without end, which V4's do not.
+    bool split(std::string_view text, Scratch& scratch, const std::function<void(std::string_view)>& piece) const;
 
   private:
     struct Step;
     PreTokenizer();
+    bool split_from(std::size_t step, std::string_view text, Scratch& scratch, const std::function<void(std::string_view)>& piece) const;
     std::vector<Step> steps_;
 };
 

@@ -241,6 +241,7 @@ class Reader {
             TokenizerFile::Token& token = at(id);
             if (base != vocab_.end() ? base->second != id : !token.bytes.empty())
                 return corrupt(fmt::format("{}: \"{}\" and the vocabulary disagree about the id {}", where, printable(*content, 40), id));
+            if (token.from_text && token.bytes != *content) return unsupported(fmt::format("{}: \"{}\" is also an ordinary token", where, printable(*content, 40)));
             TRY_ASSIGN(token.special, flag(entry, "special", false, where));
             token.added = true;
             token.bytes = *content;
