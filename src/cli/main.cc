@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/inspect.h"
 #include "cli/synth.h"
+#include "cli/tokenize.h"
 
 namespace {
 
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
     const std::vector<Command> commands = {
         add_inspect(app),
         add_synth(app),
+        add_tokenize(app),
         add_bench(app),
     };
 
