@@ -259,7 +259,7 @@ TEST_F(Service, ReminderAndJson) {
     say(Role::user, "x");
     say(Role::assistant, "y");
     say(Role::latest_reminder, "Be brief.");
-    EXPECT_EQ(v4(), "[B](H)[U]x[A]</think>y[E]<｜latest_reminder｜>Be brief.[A]<think>");
+    EXPECT_EQ(v4(), "[B](H)[U]x[A]<think></think>y[E]<｜latest_reminder｜>Be brief.[A]<think>");
     prompt.messages.clear();
     say(Role::system, "Answer with json.");
     say(Role::user, "Give me a number");
