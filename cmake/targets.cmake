@@ -44,16 +44,22 @@ function(baleen_library name)
   endif()
 endfunction()
 
-# Each kernel set is compiled with its own flags and with nothing else in its files.
-function(baleen_kernel_flags)
+# Flags of a kernel set in ${out}.
+function(baleen_set_flags set out)
   set(avx2 -mavx2 -mfma -mf16c)
   set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd)
   set(avx512bf16 ${avx512} -mavx512bf16 -mavx512vnni)
+  set(${out} ${${set}} PARENT_SCOPE)
+endfunction()
+
+# Each kernel set is compiled with its own flags and with nothing else in its files.
+function(baleen_kernel_flags)
   foreach(set avx2 avx512 avx512bf16)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/${set}/*.cc)
     list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
     if(sources)
-      set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${${set}}")
+      baleen_set_flags(${set} flags)
+      set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${flags}")
     endif()
   endforeach()
 endfunction()
