@@ -11,15 +11,13 @@ namespace baleen::kernels::scalar {
 
 namespace {
 
-int doubled(int code) {
-    return static_cast<int>(2 * tensor::e2m1_to_f32(static_cast<std::uint8_t>(code)));
-}
+constexpr int kDoubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};  // of every E2M1 code
 
 // Sum over 16 bytes = 32 columns of (2a)(2b).
 int dot_group(const std::uint8_t* a, const std::uint8_t* b) {
     int sum = 0;
     for (int i = 0; i < 16; ++i)
-        sum += doubled(a[i] & 15) * doubled(b[i] & 15) + doubled(a[i] >> 4) * doubled(b[i] >> 4);
+        sum += kDoubled[a[i] & 15] * kDoubled[b[i] & 15] + kDoubled[a[i] >> 4] * kDoubled[b[i] >> 4];
     return sum;
 }
 
