@@ -1,10 +1,16 @@
-// From logits to a token (spec api 4, encoding 7). Pure functions of their arguments: the random number of a draw depends on
-// (seed, choice, position) alone, so the same request gives the same text whatever ran beside it, and drafted positions can be
-// drawn in any order. Any thread, each with its own Sampler (it owns scratch memory and allocates only on first use).
+// From logits to a token (spec api 4, encoding 7). Pure functions of their arguments: the random number of a draw
+// depends on (seed, choice, position) alone, so the same request gives the same text whatever ran beside it, and
+// drafted positions can be drawn in any order. Only IEEE additions, products and quotients in a fixed order: one build
+// draws the same on every machine. Any thread, each with its own Sampler (it owns scratch memory and allocates only on
+// first use). 129,280 logits take 0.2 ms, a cut 0.5 to 1.5 ms.
+//
+// Logits may be -inf (forbidden; never drawn) and, from damaged weights, anything: NaN counts as -inf, +inf takes all
+// probability (shared among several), and where nothing is above -inf the token is 0 and log-probabilities are -inf.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -40,7 +46,22 @@ class Sampler {
     void top_logprobs(std::span<const float> logits, int count, std::vector<TokenLogprob>& out);
 
   private:
-    std::vector<std::pair<float, std::int32_t>> candidates_;
+    // What is left of the distribution: logits above `threshold`, and of those equal to it the first `ties` ids.
+    struct Cut {
+        float threshold;
+        std::int64_t ties;
+    };
+    void weigh(std::span<const float> logits, float top, float temperature);
+    void gather(std::span<const float> logits, float floor);
+    Cut cut_top_k(std::span<const float> logits, int k);
+    Cut cut_top_p(std::span<const float> logits, float p, double total);
+    void keep(std::span<const float> logits, Cut cut);
+    double sum_blocks();
+    TokenId draw(double place) const;
+
+    std::vector<float> weights_;  // [vocab]: e^((logit - top) / temperature), 0 for what was cut off
+    std::vector<double> sums_;    // of blocks of weights_
+    std::vector<std::pair<float, float>> candidates_;  // logit, weight
 };
 
 // A uniform number in [0, 1) with 53 random bits, a pure function of its arguments.
