@@ -219,7 +219,8 @@ std::string print(const InspectReport& r) {
     print_tensors(out, r);
     print_parameters(out, r);
     print_context(out, r);
-    out += "\n" + engine::print(r.plan);
+    out += '\n';
+    out += engine::print(r.plan);
     if (!r.warnings.empty()) out += "\nwarnings\n";
     for (const std::string& warning : r.warnings) out += fmt::format("  {}\n", warning);
     return out;

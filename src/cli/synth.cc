@@ -151,7 +151,12 @@ Command add_synth(CLI::App& root) {
                        ->check(CLI::IsMember(names));
     app->add_option("--config", options->config_file, "a config.json to take the shape from")->excludes(preset);
     app->add_option("--out", options->out, "directory to create")->required();
-    app->add_option("--seed", options->seed, "seed; a tensor depends on it and on its own name")->capture_default_str();
+    app->add_option("--seed", options->seed, "seed; a tensor depends on it and on its own name")
+        ->capture_default_str()
+        ->check([](const std::string& text) {  // CLI11 would take "-1" for 2^64 - 1
+            const bool digits = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+            return digits ? std::string() : "must be a whole number from 0 on";
+        });
     app->add_option("--form", options->form, "fp4, fp8 (FP8 experts) or base (FP8 experts, F32 scales)")
         ->capture_default_str()
         ->check(CLI::IsMember({"fp4", "fp8", "base"}));
