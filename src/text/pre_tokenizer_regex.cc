@@ -26,7 +26,7 @@ std::string spelled(std::span<const CodeRange> ranges) {
     std::string out;
     for (const CodeRange& range : ranges) {
         out += spelled(range.first);
-        if (range.last != range.first) out += '-' + spelled(range.last);
+        if (range.last != range.first) out.append("-").append(spelled(range.last));
     }
     return out;
 }
@@ -324,7 +324,7 @@ class Translator {
             last = take();
         }
         if (last < first) return broken("a range that runs backwards", from);
-        out_ += '-' + spelled(last);
+        out_.append("-").append(spelled(last));
         return {};
     }
 
