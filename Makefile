@@ -1,17 +1,18 @@
-# Short names; the work is in scripts/. A machine without make uses those directly.
-.PHONY: build test test-long demo fuzz
+# Short names; the work is in scripts/, which also run where there is no make yet. Each installs missing Debian packages first
+# and says which.
+.PHONY: demo build test test-long fuzz
 
-build:      ## installs packages and builds build/release/baleen
-	@scripts/build release
+demo:       ## installs, builds, and shows the shipped model at work
+	@scripts/demo
 
-test:       ## installs, builds and runs the suite
+build:      ## installs and builds build/release/baleen, no more
+	@scripts/build
+
+test:       ## installs, builds and runs the test suite
 	@scripts/test
 
-test-long:  ## sanitizers, oracles over large inputs, headers alone
+test-long:  ## sanitizers, headers alone, oracles over large inputs, golden files in every kernel set
 	@scripts/test-long
-
-demo:       ## installs, builds and talks to the shipped model
-	@scripts/demo
 
 fuzz:       ## every parser of outside bytes, 60 s each
 	@scripts/fuzz 60
