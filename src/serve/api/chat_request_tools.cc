@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/json.h"
+#include "serve/api/chat_request_parts.h"
+
+namespace baleen::serve {
+
+using text::PythonJson;
+using text::Tool;
+using text::ToolChoice;
+
+namespace {
+
+constexpr std::size_t kToolsMax = 128;
+constexpr std::size_t kNameMax = 128;
+
+bool is_tool_name(std::string_view name) {
+    return !name.empty() && name.size() <= kNameMax && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
+
+// Absent, null, empty, or a schema that says it is an object's.
+bool is_object_schema(const PythonJson* parameters) {
+    if (parameters == nullptr) return true;
+    if (!parameters->is_object()) return false;
+    const PythonJson* type = parameters->find("type");
+    return parameters->members.empty() || (type != nullptr && type->is_string() && type->text == "object");
+}
+
+Result<void> check_type(const BodyReader& reader, const PythonJson& object, const std::string& path) {
+    const PythonJson* type = object.find("type");
+    if (type == nullptr) return reader.missing(path, object, "type");
+    if (!type->is_string()) return reader.wrong_type(path + ".type", *type, "variant identifier");
+    if (type->text != "function") return reader.unknown_variant(path + ".type", *type, "`function`");
+    return Ok();
+}
+
+Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::size_t index) {
+    const std::string path = fmt::format("tools[{}]", index);
+    if (!item.is_object()) return reader.wrong_type(path, item, "a map");
+    TRY(check_type(reader, item, path));
+    const PythonJson* function = item.find("function");
+    if (function == nullptr) return reader.missing(path, item, "function");
+    const std::string inside = path + ".function";
+    if (!function->is_object()) return reader.wrong_type(inside, *function, "a map");
+    Tool tool;
+    TRY_ASSIGN(tool.name, reader.required_string(*function, "name", inside));
+    if (!is_tool_name(tool.name))
+        return invalid_argument(
+            fmt::format("tools.{}.function.name: expected 1-128 ASCII letters, digits, underscores or hyphens", index));
+    TRY(reader.string(*function, "description", inside));
+    if (!is_object_schema(BodyReader::get(*function, "parameters")))
+        return invalid_argument(fmt::format("tools.{}.function.parameters must be a JSON Schema of type object", index));
+    TRY_ASSIGN(const std::optional<bool> strict, reader.boolean(*function, "strict", inside));
+    tool.strict = strict.value_or(false);
+    tool.function = *function;
+    return tool;
+}
+
+Result<void> read_choice(const BodyReader& reader, const PythonJson& choice, text::ChatPrompt& prompt) {
+    if (choice.is_string()) {
+        if (choice.text == "none") prompt.tool_choice = ToolChoice::none;
+        else if (choice.text == "auto") prompt.tool_choice = ToolChoice::automatic;
+        else if (choice.text == "required") prompt.tool_choice = ToolChoice::required;
+        else return reader.unknown_variant("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
+        return Ok();
+    }
+    if (!choice.is_object()) return reader.wrong_type("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
+    TRY(check_type(reader, choice, "tool_choice"));
+    const PythonJson* function = choice.find("function");
+    if (function == nullptr) return reader.missing("tool_choice", choice, "function");
+    if (!function->is_object()) return reader.wrong_type("tool_choice.function", *function, "a map");
+    TRY_ASSIGN(prompt.tool_name, reader.required_string(*function, "name", "tool_choice.function"));
+    prompt.tool_choice = ToolChoice::named;
+    return Ok();
+}
+
+}  // namespace
+
+Result<void> read_tools(const BodyReader& reader, const PythonJson& body, ChatRequest& request) {
+    text::ChatPrompt& prompt = request.prompt;
+    if (const PythonJson* list = BodyReader::get(body, "tools"); list != nullptr) {
+        if (!list->is_array()) return reader.wrong_type("tools", *list, "a sequence");
+        if (list->items.size() > kToolsMax)
+            return invalid_argument(fmt::format("Invalid 'tools': array too long. Expected an array with maximum length {}, but got an "
+                                                "array with length {} instead.",
+                                                kToolsMax, list->items.size()));
+        std::set<std::string> names;
+        for (std::size_t i = 0; i < list->items.size(); ++i) {
+            TRY_ASSIGN(Tool tool, read_tool(reader, list->items[i], i));
+            if (!names.insert(tool.name).second) return invalid_argument("Tool names must be unique");
+            prompt.tools.push_back(std::move(tool));
+        }
+        request.strict_tools =
+            !prompt.tools.empty() && std::all_of(prompt.tools.begin(), prompt.tools.end(), [](const Tool& tool) { return tool.strict; });
+    }
+    const PythonJson* choice = BodyReader::get(body, "tool_choice");
+    if (choice != nullptr) TRY(read_choice(reader, *choice, prompt));
+    if (prompt.tool_choice == ToolChoice::required && prompt.tools.empty()) prompt.tool_choice = ToolChoice::automatic;
+    if (prompt.tool_forced() && request.thinking()) return invalid_argument("Thinking mode does not support this tool_choice");
+    const auto is_chosen = [&](const Tool& tool) { return tool.name == prompt.tool_name; };
+    if (prompt.tool_choice == ToolChoice::named && std::none_of(prompt.tools.begin(), prompt.tools.end(), is_chosen))
+        return invalid_argument(fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name, 140)));
+    return Ok();
+}
+
+}  // namespace baleen::serve
