@@ -7,9 +7,11 @@
 
 #include "cli/bench.h"
 #include "cli/command.h"
+#include "cli/generate.h"
 #include "cli/inspect.h"
 #include "cli/synth.h"
 #include "cli/tokenize.h"
+#include "cli/verify.h"
 
 namespace {
 
@@ -20,10 +22,21 @@ int usage_error(const CLI::App& root, const CLI::ParseError& error) {
     std::string where = "baleen";
     for (const CLI::App* app : root.get_subcommands()) where += " " + app->get_name();
     std::string what = error.what();
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {  // CLI11 lists all of them, last first
+        const std::vector<std::string> extras = root.remaining(true);
+        if (!extras.empty()) what = (root.get_subcommands().empty() ? "there is no command " : "unexpected argument ") + extras.front();
+    }
     for (char& c : what)
         if (c == '\n') c = ' ';
     fmt::print(stderr, "{}: {} (see {} --help)\n", where, what, where);
     return 2;
+}
+
+// What is still in stdout's buffer counts as well: a full disk is found out here at the latest.
+int flushed(int exit_code) {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+    std::fprintf(stderr, "baleen: cannot write to standard output\n");
+    return exit_code == 0 ? 1 : exit_code;
 }
 
 }  // namespace
@@ -36,10 +49,12 @@ int main(int argc, char** argv) {
 
     using namespace baleen::cli;
     const std::vector<Command> commands = {
+        add_generate(app),
         add_inspect(app),
         add_synth(app),
         add_tokenize(app),
         add_bench(app),
+        add_verify(app),
     };
 
     try {
@@ -51,7 +66,7 @@ int main(int argc, char** argv) {
     }
     try {
         for (const Command& command : commands)
-            if (command.app->parsed()) return command.run();
+            if (command.app->parsed()) return flushed(command.run());
     } catch (const std::system_error& error) {  // fmt::print, when stdout cannot be written
         std::fprintf(stderr, "baleen: %s\n", error.what());
         return 1;

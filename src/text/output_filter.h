@@ -51,6 +51,7 @@ class Answer {
     void finish(OutputEvents& out, bool cut = false);
 
     bool stopped() const { return stop_.stopped(); }
+    const std::string& stop_sequence() const { return stop_.matched(); }  // the one that was found; only if stopped()
     int calls() const { return calls_; }  // begun and passed on
     bool in_reasoning() const { return parser_.in_reasoning(); }
     // How an API names the end: a stop sequence is "stop", calls are "tool_calls", a cut is "length".
