@@ -33,7 +33,9 @@ struct TrackedText {
     std::string_view text;
     const char** reached;
 };
-TrackedText::Iterator begin(const TrackedText& tracked) { return {tracked.text.data(), tracked.reached}; }
+TrackedText::Iterator begin(const TrackedText& tracked) {
+    return {tracked.text.data(), tracked.reached};
+}
 TrackedText::Iterator end(const TrackedText& tracked) {
     return {tracked.text.data() + tracked.text.size(), tracked.reached};
 }
@@ -111,7 +113,8 @@ class Guard {
     }
     bool key(std::string& text) {
         if (++keys_ > limits_.keys) return fail(fmt::format("more than {} keys", limits_.keys), true);
-        if (!keys_of_[open_objects_ - 1].insert(text)) return fail(fmt::format("duplicate key \"{}\"", printable(text)));
+        if (!keys_of_[open_objects_ - 1].insert(text))
+            return fail(fmt::format("duplicate key \"{}\"", printable(text)));
         return pass(events_.key(text));
     }
     bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) {
@@ -217,7 +220,8 @@ Result<Json> parse_tree(std::string_view text, const JsonLimits& limits) {
 
 Result<void> stream_json(std::string_view text, const JsonLimits& limits, JsonEvents& events) {
     if (text.size() > limits.bytes)
-        return resource_exhausted(fmt::format("JSON of {} bytes, more than the limit of {}", text.size(), limits.bytes));
+        return resource_exhausted(
+            fmt::format("JSON of {} bytes, more than the limit of {}", text.size(), limits.bytes));
     // The parser would skip a byte order mark and take a NUL for the end of the text.
     if (text.starts_with("\xef\xbb\xbf")) return corrupt("JSON begins with a byte order mark");
     if (const auto nul = text.find('\0'); nul != std::string_view::npos)

@@ -1,6 +1,6 @@
-// Strict JSON from hostile bytes, over nlohmann's SAX reader, which holds no recursion: RFC 8259 without extensions, valid
-// UTF-8 only, no byte order mark, no NUL, no lone surrogates, duplicate keys refused, bounds on bytes, depth, members and
-// values. Errors say line and column. Nothing is thrown. Stateless; any thread. Costs about 10 ns a byte.
+// Strict JSON from hostile bytes, over nlohmann's SAX reader, which holds no recursion: RFC 8259 without extensions,
+// valid UTF-8 only, no byte order mark, no NUL, no lone surrogates, duplicate keys refused, bounds on bytes, depth,
+// members and values. Errors say line and column. Nothing is thrown. Stateless; any thread. Costs about 10 ns a byte.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ namespace baleen {
 
 struct JsonLimits {
     std::size_t bytes = std::size_t{64} << 20;
-    int depth = 64;                              // open arrays and objects
-    std::size_t keys = std::size_t{1} << 20;     // members of all objects together
-    std::size_t values = std::size_t{1} << 22;   // values of every kind, containers included
+    int depth = 64;                             // open arrays and objects
+    std::size_t keys = std::size_t{1} << 20;    // members of all objects together
+    std::size_t values = std::size_t{1} << 22;  // values of every kind, containers included
 };
 
 // Parsed whole. The second keeps the order of members and is for small trees: it finds a key by linear search.

@@ -14,8 +14,9 @@ std::string error_of(std::string_view text, const JsonLimits& limits = {}) {
 }
 
 TEST(Json, TakesWhatIsJson) {
-    for (const char* text : {"null", "true", " [] ", "{}", "-0", "0.5e-3", "1e308", "18446744073709551615", "-9223372036854775808",
-                             R"("\u00e9\ud83d\ude00\n")", R"({"a":[1,2,{"b":null}],"c":"d"})", "\"\xc3\xa9\xf0\x9f\x98\x80\"", "\t\r\n 7"})
+    for (const char* text :
+         {"null", "true", " [] ", "{}", "-0", "0.5e-3", "1e308", "18446744073709551615", "-9223372036854775808",
+          R"("\u00e9\ud83d\ude00\n")", R"({"a":[1,2,{"b":null}],"c":"d"})", "\"\xc3\xa9\xf0\x9f\x98\x80\"", "\t\r\n 7"})
         EXPECT_EQ(error_of(text), "") << text;
 }
 
@@ -34,19 +35,21 @@ TEST(Json, ValuesAndOrder) {
 TEST(Json, RefusesWhatIsNot) {
     using namespace std::string_view_literals;
     for (const std::string_view text :
-         {""sv, " "sv, "{"sv, "[1,]"sv, "{\"a\":1,}"sv, "[1 2]"sv, "01"sv, "+1"sv, ".5"sv, "1."sv, "NaN"sv, "Infinity"sv, "-"sv, "1e"sv, "0x1"sv,
-          "'a'"sv, "\"a"sv, "\"\t\""sv, "\"\\x\""sv, "\"\\ud800\""sv, "\"\\udc00\""sv, "\"\\ud800\\u0041\""sv, "{a:1}"sv, "{1:1}"sv,
-          "// c\n1"sv, "/**/1"sv, "1 1"sv, "{}x"sv, "tru"sv, "nullx"sv, "\xef\xbb\xbf{}"sv, "{}\0{"sv, "\"a\0b\""sv, "\0"sv,
+         {""sv, " "sv, "{"sv, "[1,]"sv, "{\"a\":1,}"sv, "[1 2]"sv, "01"sv, "+1"sv, ".5"sv, "1."sv, "NaN"sv,
+          "Infinity"sv, "-"sv, "1e"sv, "0x1"sv, "'a'"sv, "\"a"sv, "\"\t\""sv, "\"\\x\""sv, "\"\\ud800\""sv,
+          "\"\\udc00\""sv, "\"\\ud800\\u0041\""sv, "{a:1}"sv, "{1:1}"sv, "// c\n1"sv, "/**/1"sv, "1 1"sv, "{}x"sv,
+          "tru"sv, "nullx"sv, "\xef\xbb\xbf{}"sv, "{}\0{"sv, "\"a\0b\""sv, "\0"sv,
           // not UTF-8: stray continuation, overlong, surrogate, beyond U+10FFFF, cut short
-          "\"\x80\""sv, "\"\xc0\x80\""sv, "\"\xe0\x80\x80\""sv, "\"\xed\xa0\x80\""sv, "\"\xf4\x90\x80\x80\""sv, "\"\xc3\""sv, "\"\xff\""sv,
-          "1e999"sv, "]"sv, "}"sv, "[}"sv, "{\"a\"}"sv, "{\"a\":}"sv})
+          "\"\x80\""sv, "\"\xc0\x80\""sv, "\"\xe0\x80\x80\""sv, "\"\xed\xa0\x80\""sv, "\"\xf4\x90\x80\x80\""sv,
+          "\"\xc3\""sv, "\"\xff\""sv, "1e999"sv, "]"sv, "}"sv, "[}"sv, "{\"a\"}"sv, "{\"a\":}"sv})
         EXPECT_NE(error_of(text), "") << printable(text);
 }
 
 TEST(Json, ErrorsHavePositions) {
     EXPECT_EQ(error_of("{\n  \"a\": 1,\n  \"a\": 2\n}").substr(0, 36), "line 3, column 5: duplicate key \"a\"");
     EXPECT_TRUE(error_of("[1,\n  x]").starts_with("line 2, column 3: ")) << error_of("[1,\n  x]");
-    EXPECT_TRUE(error_of(std::string_view("[1,\n\0]", 6)).starts_with("line 2, column 1: NUL")) << error_of(std::string_view("[1,\n\0]", 6));
+    EXPECT_TRUE(error_of(std::string_view("[1,\n\0]", 6)).starts_with("line 2, column 1: NUL"))
+        << error_of(std::string_view("[1,\n\0]", 6));
 }
 
 TEST(Json, DuplicateKeys) {

@@ -47,9 +47,10 @@ Command add_inspect(CLI::App& root) {
     app->add_option("--context", options->context, "tokens to plan for (default: max_position_embeddings)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
     app->add_flag("--json", options->json, "print one JSON object");
-    app->footer("Reads headers only. Ratios compare with DeepSeek V3.2 at the same context, FLOPs in FP8-equivalents.\n"
-                "  baleen inspect /models/DeepSeek-V4-Flash\n"
-                "  baleen inspect krill --context 65536 --json");
+    app->footer(
+        "Reads headers only. Ratios compare with DeepSeek V3.2 at the same context, FLOPs in FP8-equivalents.\n"
+        "  baleen inspect /models/DeepSeek-V4-Flash\n"
+        "  baleen inspect krill --context 65536 --json");
     return {app, [options] { return run(*options); }};
 }
 

@@ -17,9 +17,12 @@ ordered_json count_json(const model::Count& count) {
 
 std::string_view precision_name(model::Precision precision) {
     switch (precision) {
-        case model::Precision::fp4: return "fp4";
-        case model::Precision::fp8: return "fp8";
-        case model::Precision::bf16: return "bf16";
+        case model::Precision::fp4:
+            return "fp4";
+        case model::Precision::fp8:
+            return "fp8";
+        case model::Precision::bf16:
+            return "bf16";
     }
     return "?";
 }
@@ -78,8 +81,8 @@ std::string layers_text(const model::Config& c) {
         const int ratio = c.compress_ratio(i);
         (ratio == 4 ? csa : ratio == 128 ? hca : window) += 1;
     }
-    return fmt::format("{} layers: {} CSA (ratio 4), {} HCA (ratio 128), {} window only; {} of them hash-routed", c.num_hidden_layers,
-                       csa, hca, window, c.num_hash_layers);
+    return fmt::format("{} layers: {} CSA (ratio 4), {} HCA (ratio 128), {} window only; {} of them hash-routed",
+                       c.num_hidden_layers, csa, hca, window, c.num_hash_layers);
 }
 
 void print_shape(std::string& out, const InspectReport& r) {
@@ -95,15 +98,17 @@ void print_shape(std::string& out, const InspectReport& r) {
             out += fmt::format("    {}: {} here, {} published\n", m.field, m.here, m.published);
     }
     out += fmt::format("\nshape\n  {}\n", layers_text(c));
-    out += fmt::format("  hidden {}, {} heads of {} ({} rotary), q rank {}, o rank {} x {} groups, window {}\n", c.hidden_size,
-                       c.num_attention_heads, c.head_dim, c.qk_rope_head_dim, c.q_lora_rank, c.o_lora_rank, c.o_groups,
-                       c.sliding_window);
-    out += fmt::format("  indexer {} heads of {}, top {}; {} streams\n", c.index_n_heads, c.index_head_dim, c.index_topk, c.hc_mult);
-    out += fmt::format("  {} routed experts of width {}, {} a token, and a shared one; experts {}, scales {}\n", c.n_routed_experts,
-                       c.moe_intermediate_size, c.num_experts_per_tok, r.form.fp8_experts ? "FP8" : "FP4",
-                       r.form.f32_scales ? "F32" : "UE8M0");
-    out += fmt::format("  vocabulary {}, positions up to {}, {} draft block{} ({})\n", c.vocab_size, c.max_position_embeddings,
-                       r.form.draft_blocks, r.form.draft_blocks == 1 ? "" : "s", model::name(r.form.draft));
+    out += fmt::format("  hidden {}, {} heads of {} ({} rotary), q rank {}, o rank {} x {} groups, window {}\n",
+                       c.hidden_size, c.num_attention_heads, c.head_dim, c.qk_rope_head_dim, c.q_lora_rank,
+                       c.o_lora_rank, c.o_groups, c.sliding_window);
+    out += fmt::format("  indexer {} heads of {}, top {}; {} streams\n", c.index_n_heads, c.index_head_dim,
+                       c.index_topk, c.hc_mult);
+    out += fmt::format("  {} routed experts of width {}, {} a token, and a shared one; experts {}, scales {}\n",
+                       c.n_routed_experts, c.moe_intermediate_size, c.num_experts_per_tok,
+                       r.form.fp8_experts ? "FP8" : "FP4", r.form.f32_scales ? "F32" : "UE8M0");
+    out += fmt::format("  vocabulary {}, positions up to {}, {} draft block{} ({})\n", c.vocab_size,
+                       c.max_position_embeddings, r.form.draft_blocks, r.form.draft_blocks == 1 ? "" : "s",
+                       model::name(r.form.draft));
 }
 
 void print_tensors(std::string& out, const InspectReport& r) {
@@ -133,21 +138,24 @@ void print_parameters(std::string& out, const InspectReport& r) {
     out += fmt::format("  {:>22}  active per token, embedding table included\n", grouped(p.active_with_embedding));
     const auto giga = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e9; };
     out += fmt::format("\nbytes\n  {:>22}  one routed expert\n", grouped(r.account.expert.bytes));
-    out += fmt::format("  {:>22}  everything but routed experts and draft blocks\n", grouped(model::resident_bytes(r.account)));
+    out += fmt::format("  {:>22}  everything but routed experts and draft blocks\n",
+                       grouped(model::resident_bytes(r.account)));
     out += fmt::format("  {:>22}  read per decoded token: {:.3f} GB dense, {:.3f} head, {:.3f} routed experts\n",
                        grouped(r.decode.total()), giga(r.decode.dense), giga(r.decode.head), giga(r.decode.routed));
 }
 
 void print_context(std::string& out, const InspectReport& r) {
     out += fmt::format("\nat a context of {} tokens\n", grouped(r.context));
-    out += fmt::format("  KV {} B/token, {} B = {} with windows; {:.1f} % of V3.2's\n", r.kv_bytes_per_token, grouped(r.kv.total()),
-                       binary(static_cast<double>(r.kv.total())), 100 * r.kv_ratio_v32());
-    out += fmt::format("  fixed state {} B: windows {}, compressor accumulators {}\n", grouped(r.state_bytes()), grouped(r.kv.windows),
-                       grouped(r.compressor_state_bytes));
-    out += fmt::format("  {:.3f} GFLOP per decoded token, {:.3f} FP8-equivalent; {:.1f} % of V3.2's\n", model::raw_flops(r.flops) / 1e9,
-                       model::fp8_equivalent_flops(r.flops) / 1e9, 100 * r.flops_ratio_v32());
+    out += fmt::format("  KV {} B/token, {} B = {} with windows; {:.1f} % of V3.2's\n", r.kv_bytes_per_token,
+                       grouped(r.kv.total()), binary(static_cast<double>(r.kv.total())), 100 * r.kv_ratio_v32());
+    out += fmt::format("  fixed state {} B: windows {}, compressor accumulators {}\n", grouped(r.state_bytes()),
+                       grouped(r.kv.windows), grouped(r.compressor_state_bytes));
+    out += fmt::format("  {:.3f} GFLOP per decoded token, {:.3f} FP8-equivalent; {:.1f} % of V3.2's\n",
+                       model::raw_flops(r.flops) / 1e9, model::fp8_equivalent_flops(r.flops) / 1e9,
+                       100 * r.flops_ratio_v32());
     for (const model::FlopLine& line : r.flops)
-        if (line.flops > 0) out += fmt::format("  {:>12.4f}  {} ({})\n", line.flops / 1e9, line.what, precision_name(line.precision));
+        if (line.flops > 0)
+            out += fmt::format("  {:>12.4f}  {} ({})\n", line.flops / 1e9, line.what, precision_name(line.precision));
 }
 
 }  // namespace
@@ -155,13 +163,15 @@ void print_context(std::string& out, const InspectReport& r) {
 ordered_json to_json(const InspectReport& r) {
     ordered_json kinds = ordered_json::object();
     for (int kind = 0; kind < model::kKinds; ++kind)
-        kinds[std::string(model::name(static_cast<model::Kind>(kind)))] = count_json(r.kinds[static_cast<std::size_t>(kind)]);
+        kinds[std::string(model::name(static_cast<model::Kind>(kind)))] =
+            count_json(r.kinds[static_cast<std::size_t>(kind)]);
     kinds["draft_blocks"] = count_json(r.draft);
     kinds["ignored"] = count_json(r.ignored);
     kinds["unknown"] = count_json(r.unknown);
     ordered_json flops = ordered_json::array();
     for (const model::FlopLine& line : r.flops)
-        flops.push_back({{"component", line.what}, {"precision", precision_name(line.precision)}, {"flops", line.flops}});
+        flops.push_back(
+            {{"component", line.what}, {"precision", precision_name(line.precision)}, {"flops", line.flops}});
     ordered_json mismatches = ordered_json::array();
     for (const model::Mismatch& m : r.comparison.mismatches)
         mismatches.push_back({{"field", m.field}, {"here", m.here}, {"published", m.published}});
@@ -180,19 +190,21 @@ ordered_json to_json(const InspectReport& r) {
             {"bytes", r.bytes},
             {"params_total", p.checkpoint},
             {"params_active", p.active},
-            {"params", {{"checkpoint_total", p.checkpoint},
-                        {"backbone", p.backbone},
-                        {"hash_ids", p.hash_ids},
-                        {"draft", p.draft},
-                        {"active", p.active},
-                        {"active_with_embedding", p.active_with_embedding}}},
+            {"params",
+             {{"checkpoint_total", p.checkpoint},
+              {"backbone", p.backbone},
+              {"hash_ids", p.hash_ids},
+              {"draft", p.draft},
+              {"active", p.active},
+              {"active_with_embedding", p.active_with_embedding}}},
             {"context", r.context},
             {"kv_bytes_per_token", r.kv_bytes_per_token},
             {"kv_bytes", r.kv.total()},
-            {"kv", {{"csa_entries", r.kv.csa_entries},
-                    {"csa_keys", r.kv.csa_keys},
-                    {"hca_entries", r.kv.hca_entries},
-                    {"windows", r.kv.windows}}},
+            {"kv",
+             {{"csa_entries", r.kv.csa_entries},
+              {"csa_keys", r.kv.csa_keys},
+              {"hca_entries", r.kv.hca_entries},
+              {"windows", r.kv.windows}}},
             {"state_bytes", r.state_bytes()},
             {"state", {{"windows", r.kv.windows}, {"compressor_accumulators", r.compressor_state_bytes}}},
             {"flops_per_token", model::raw_flops(r.flops)},

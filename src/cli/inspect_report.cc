@@ -37,19 +37,21 @@ void classify(const model::Checkpoint& checkpoint, InspectReport& report) {
     form.draft_copies = false;
     {
         Warnings wrong(report.warnings, "tensors missing or wrong");
-        model::for_each_parameter(config, form, [&](const model::Parameter& p, const std::string& prefix, int layer, int) {
-            const auto found = model::resolve(checkpoint, p, prefix);
-            if (!found.ok()) {
-                report.usable = false;
-                return wrong.add(found.error().message);
-            }
-            model::Count& count = layer < config.num_hidden_layers ? report.kinds[static_cast<std::size_t>(p.kind)] : report.draft;
-            count += {1, static_cast<std::int64_t>(found->tensor->bytes), p.elements()};
-            claimed[static_cast<std::size_t>(found->tensor - first)] = true;
-            if (found->scale == nullptr) return;
-            count += {1, static_cast<std::int64_t>(found->scale->bytes), 0};
-            claimed[static_cast<std::size_t>(found->scale - first)] = true;
-        });
+        model::for_each_parameter(
+            config, form, [&](const model::Parameter& p, const std::string& prefix, int layer, int) {
+                const auto found = model::resolve(checkpoint, p, prefix);
+                if (!found.ok()) {
+                    report.usable = false;
+                    return wrong.add(found.error().message);
+                }
+                model::Count& count =
+                    layer < config.num_hidden_layers ? report.kinds[static_cast<std::size_t>(p.kind)] : report.draft;
+                count += {1, static_cast<std::int64_t>(found->tensor->bytes), p.elements()};
+                claimed[static_cast<std::size_t>(found->tensor - first)] = true;
+                if (found->scale == nullptr) return;
+                count += {1, static_cast<std::int64_t>(found->scale->bytes), 0};
+                claimed[static_cast<std::size_t>(found->scale - first)] = true;
+            });
     }
     Warnings unknown(report.warnings, "unknown tensors");
     for (std::size_t i = 0; i < claimed.size(); ++i) {
@@ -58,16 +60,17 @@ void classify(const model::Checkpoint& checkpoint, InspectReport& report) {
         const bool known = model::ignorable(config, tensor.name);
         (known ? report.ignored : report.unknown) += {1, static_cast<std::int64_t>(tensor.bytes), 0};
         if (!known)
-            unknown.add(fmt::format("{}: tensor \"{}\" is not one this program knows", checkpoint.shard_name(tensor.shard),
-                                    printable(tensor.name)));
+            unknown.add(fmt::format("{}: tensor \"{}\" is not one this program knows",
+                                    checkpoint.shard_name(tensor.shard), printable(tensor.name)));
     }
 }
 
 void add_file_warnings(const model::Checkpoint& checkpoint, InspectReport& report) {
     const bool fp8_declared = report.config.expert_dtype == "fp8";
     if (!report.config.expert_dtype.empty() && fp8_declared != report.form.fp8_experts)
-        report.warnings.push_back(fmt::format("config.json: expert_dtype is \"{}\", the tensors are {}; the tensors count",
-                                              report.config.expert_dtype, report.form.fp8_experts ? "FP8" : "FP4"));
+        report.warnings.push_back(
+            fmt::format("config.json: expert_dtype is \"{}\", the tensors are {}; the tensors count",
+                        report.config.expert_dtype, report.form.fp8_experts ? "FP8" : "FP4"));
     if (!checkpoint.has_file("tokenizer.json"))
         report.warnings.push_back("no tokenizer.json: only token ids can be used with this model");
     if (report.context > report.config.max_position_embeddings)

@@ -1,5 +1,5 @@
-// What `baleen inspect` tells about a checkpoint, from its headers alone: nothing of the weights is read. Plain data, made in
-// one call; any thread. Under a second for Pro's 145,116 tensors.
+// What `baleen inspect` tells about a checkpoint, from its headers alone: nothing of the weights is read. Plain data,
+// made in one call; any thread. Under a second for Pro's 145,116 tensors.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Aim: inspect tells the published numbers from headers alone and in time, names what is wrong with a checkpoint, and its
-// JSON keeps its keys; synth's command line refuses what it should.
+// Aim: inspect tells the published numbers from headers alone and in time, names what is wrong with a checkpoint, and
+// its JSON keeps its keys; synth's command line refuses what it should.
 #include "cli/inspect.h"
 
 #include <gtest/gtest.h>
@@ -59,8 +59,9 @@ TEST(Inspect, FullSizeModelsFromHeaders) {
         std::int64_t tensors, bytes, total, active, kv_bytes;
         double kv_bytes_per_token, kv_ratio, flops_ratio;
     };
-    for (const Expected& e : {Expected{"flash", 69187, 159609485896, 290944616402, 13270101591, 3688172544, 3514.25, 0.0732, 0.1022},
-                              Expected{"pro", 145116, 864704792696, 1598839674782, 48852402019, 5280404480, 5031.4375, 0.1048, 0.2691}}) {
+    for (const Expected& e :
+         {Expected{"flash", 69187, 159609485896, 290944616402, 13270101591, 3688172544, 3514.25, 0.0732, 0.1022},
+          Expected{"pro", 145116, 864704792696, 1598839674782, 48852402019, 5280404480, 5031.4375, 0.1048, 0.2691}}) {
         const fs::path directory = scratch.path() / e.preset;
         ASSERT_EQ(run({"synth", "--preset", e.preset, "--mtp", "--sparse", "--out", directory.string()}).code, 0);
         const auto start = std::chrono::steady_clock::now();
@@ -104,7 +105,9 @@ TEST(Inspect, WhatIsWrongIsNamed) {
     EXPECT_EQ(report["canonical"], "");
     std::string warnings;
     for (const auto& line : report["warnings"]) warnings += line.get<std::string>() + "\n";
-    for (const char* word : {"layers.2.attn.wkv.scale\" is missing", "norm.weight\": found BF16 [2, 64], expected BF16 [128]", "layers.9.something", "tokenizer.json"})
+    for (const char* word :
+         {"layers.2.attn.wkv.scale\" is missing", "norm.weight\": found BF16 [2, 64], expected BF16 [128]",
+          "layers.9.something", "tokenizer.json"})
         EXPECT_NE(warnings.find(word), std::string::npos) << word << " in\n" << warnings;
     EXPECT_EQ(report["kinds"]["ignored"]["tensors"], 1);
     EXPECT_EQ(report["kinds"]["unknown"]["tensors"], 1 + 2);  // the misshapen one and the weight without its scale too
@@ -171,7 +174,10 @@ TEST(SynthCommand, Usage) {
     EXPECT_EQ(taken.code, 2);
     EXPECT_NE(taken.err.find("--force"), std::string::npos) << taken.err;
     // The same shape again from the config that was written, replacing it.
-    ASSERT_EQ(run({"synth", "--config", out + "/config.json", "--form", "fp8", "--mtp", "--sparse", "--force", "--out", out}).code, 0);
+    ASSERT_EQ(
+        run({"synth", "--config", out + "/config.json", "--form", "fp8", "--mtp", "--sparse", "--force", "--out", out})
+            .code,
+        0);
     EXPECT_EQ(inspect_json(out)["expert_format"], "fp8");
     EXPECT_EQ(inspect_json(out)["draft"], "mtp");
 }

@@ -134,7 +134,8 @@ std::string preset_list() {
     std::string out = "Presets:\n";
     for (const model::Preset& preset : model::presets()) {
         const model::Count all = model::make_account(preset.config, {}).total();
-        out += fmt::format("  {:<10}{:>9.2f} GB  {}\n", preset.name, static_cast<double>(all.bytes) / 1e9, preset.about);
+        out +=
+            fmt::format("  {:<10}{:>9.2f} GB  {}\n", preset.name, static_cast<double>(all.bytes) / 1e9, preset.about);
     }
     return out;
 }
@@ -143,7 +144,8 @@ std::string preset_list() {
 
 Command add_synth(CLI::App& root) {
     auto options = std::make_shared<Options>();
-    CLI::App* app = root.add_subcommand("synth", "Write a random checkpoint in the official layout, for speed and numerics");
+    CLI::App* app =
+        root.add_subcommand("synth", "Write a random checkpoint in the official layout, for speed and numerics");
     std::vector<std::string> names;
     for (const model::Preset& preset : model::presets()) names.emplace_back(preset.name);
     auto* preset = app->add_option("--preset", options->preset, "a shape from the list below")

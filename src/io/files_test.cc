@@ -1,5 +1,5 @@
-// Aim: files are read whole or refused with their path; mappings show the bytes; a staged directory appears whole or not at
-// all, and never replaces what is not its own.
+// Aim: files are read whole or refused with their path; mappings show the bytes; a staged directory appears whole or
+// not at all, and never replaces what is not its own.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +65,8 @@ TEST_F(Files, Mapped) {
     MappedFile other;
     other = std::move(moved);
     EXPECT_EQ(bytes_of(other), "hello");
-    for (const auto access : {MappedFile::Access::normal, MappedFile::Access::random, MappedFile::Access::will_need}) other.advise(access);
+    for (const auto access : {MappedFile::Access::normal, MappedFile::Access::random, MappedFile::Access::will_need})
+        other.advise(access);
     const auto empty = MappedFile::open(put("empty", ""));
     ASSERT_TRUE(empty.ok());
     EXPECT_TRUE(empty->bytes().empty());
@@ -109,7 +110,8 @@ TEST_F(Files, StagedDirectoryIsAllOrNothing) {
     fs::create_directory(target / "photos");
     EXPECT_EQ(fill("three", Replace::yes).error().code, ErrorCode::invalid_argument);
     EXPECT_EQ(*read_file(target / "config.json", 10), "two");
-    EXPECT_EQ(std::distance(fs::directory_iterator(root_ / "deep"), fs::directory_iterator()), 1) << "nothing beside the target";
+    EXPECT_EQ(std::distance(fs::directory_iterator(root_ / "deep"), fs::directory_iterator()), 1)
+        << "nothing beside the target";
     put("file", "x");
     EXPECT_FALSE(StagedDirectory::create(root_ / "file", Replace::yes).ok());
     EXPECT_FALSE(StagedDirectory::create(root_ / "file" / "below", Replace::yes).ok());

@@ -50,10 +50,18 @@ void MappedFile::advise(Access access) const {
     if (data_ == nullptr) return;
     int advice = MADV_NORMAL;
     switch (access) {
-        case Access::normal: advice = MADV_NORMAL; break;
-        case Access::sequential: advice = MADV_SEQUENTIAL; break;
-        case Access::random: advice = MADV_RANDOM; break;
-        case Access::will_need: advice = MADV_WILLNEED; break;
+        case Access::normal:
+            advice = MADV_NORMAL;
+            break;
+        case Access::sequential:
+            advice = MADV_SEQUENTIAL;
+            break;
+        case Access::random:
+            advice = MADV_RANDOM;
+            break;
+        case Access::will_need:
+            advice = MADV_WILLNEED;
+            break;
     }
     (void)::madvise(const_cast<std::byte*>(data_), size_, advice);  // a hint; refusal changes nothing
 }
@@ -62,7 +70,8 @@ bool populate(std::span<const std::byte> mapped) {
     constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
     const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(mapped.data()) / page * page;
-    const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(mapped.data()) + mapped.size() + page - 1) / page * page;
+    const std::uintptr_t end =
+        (reinterpret_cast<std::uintptr_t>(mapped.data()) + mapped.size() + page - 1) / page * page;
     return ::madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateRead) == 0;
 }
 

@@ -1,5 +1,5 @@
-// A file being written at offsets, by several threads at once if they like. Owns the descriptor; the file keeps its name on
-// destruction, complete or not: see StagedDirectory for all-or-nothing.
+// A file being written at offsets, by several threads at once if they like. Owns the descriptor; the file keeps its
+// name on destruction, complete or not: see StagedDirectory for all-or-nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // A directory that appears whole or not at all: it is filled under a temporary name beside its target and renamed by
-// commit(). Destroyed before that, it removes what was written. One owner, one thread. A kill -9 can leave the temporary
-// directory behind, named "<target>.partial-<pid>"; never a half-written target.
+// commit(). Destroyed before that, it removes what was written. One owner, one thread. A kill -9 can leave the
+// temporary directory behind, named "<target>.partial-<pid>"; never a half-written target.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ class CheckpointReader {
         } else if (checkpoint_->has_file(kSingleName)) {
             TRY(read_shard(kSingleName));
         } else {
-            return not_found(fmt::format("{}: neither {} nor {}", checkpoint_->directory_.string(), kIndexName, kSingleName));
+            return not_found(
+                fmt::format("{}: neither {} nor {}", checkpoint_->directory_.string(), kIndexName, kSingleName));
         }
         name_tensors();
         if (index_) TRY(check_index());
@@ -98,8 +99,8 @@ class CheckpointReader {
         std::erase_if(tensors, [&](const TensorInfo& tensor) {
             const auto found = listed.find(tensor.name);
             if (found != listed.end() && found->second == tensor.shard) return false;
-            warn(fmt::format("{}: tensor \"{}\" is not in the index and is ignored", checkpoint_->shard_name(tensor.shard),
-                             printable(tensor.name)));
+            warn(fmt::format("{}: tensor \"{}\" is not in the index and is ignored",
+                             checkpoint_->shard_name(tensor.shard), printable(tensor.name)));
             return true;
         });
     }
@@ -109,12 +110,13 @@ class CheckpointReader {
         if (checkpoint_->tensors_.size() != index_->tensors.size()) {
             for (const ShardIndex::Entry& entry : index_->tensors)
                 if (!checkpoint_->has(entry.tensor))
-                    return corrupt(fmt::format("{}: tensor \"{}\" is not in shard {}", kIndexName, printable(entry.tensor),
+                    return corrupt(fmt::format("{}: tensor \"{}\" is not in shard {}", kIndexName,
+                                               printable(entry.tensor),
                                                index_->shards[static_cast<std::size_t>(entry.shard)]));
         }
         if (index_->total_size && *index_->total_size != checkpoint_->total_bytes())
-            warn(fmt::format("{}: metadata.total_size is {}, the tensors have {} bytes", kIndexName, *index_->total_size,
-                             checkpoint_->total_bytes()));
+            warn(fmt::format("{}: metadata.total_size is {}, the tensors have {} bytes", kIndexName,
+                             *index_->total_size, checkpoint_->total_bytes()));
         return Ok{};
     }
 
@@ -146,7 +148,9 @@ const std::byte* Checkpoint::data(const TensorInfo& tensor) const {
     return bytes.data() + tensor.offset;
 }
 
-std::string_view Checkpoint::listing() const { return indexed_ ? kIndexName : kSingleName; }
+std::string_view Checkpoint::listing() const {
+    return indexed_ ? kIndexName : kSingleName;
+}
 
 std::uint64_t Checkpoint::total_bytes() const {
     std::uint64_t sum = 0;

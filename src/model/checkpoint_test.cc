@@ -1,4 +1,5 @@
-// Aim: a directory is opened only if every file in it says what it should; errors name the file and the tensor or shard.
+// Aim: a directory is opened only if every file in it says what it should; errors name the file and the tensor or
+// shard.
 #include "model/checkpoint.h"
 
 #include <gtest/gtest.h>
@@ -52,16 +53,17 @@ TEST_F(CheckpointFiles, OpensAndFinds) {
     const TensorInfo& norm = *checkpoint.find("norm.weight");
     EXPECT_EQ(norm.elements(), 128);
     EXPECT_EQ(norm.shard, 4);
-    EXPECT_EQ(checkpoint.total_bytes(), fs::file_size(shard(1)) + fs::file_size(shard(2)) + fs::file_size(shard(3)) +
-                                            fs::file_size(shard(4)) + fs::file_size(shard(5)) - [&] {
-                                                std::uint64_t headers = 0;
-                                                for (int i = 1; i <= 5; ++i) {
-                                                    std::uint64_t length = 0;
-                                                    std::memcpy(&length, read_text(shard(i)).data(), 8);
-                                                    headers += 8 + length;
-                                                }
-                                                return headers;
-                                            }());
+    EXPECT_EQ(
+        checkpoint.total_bytes(), fs::file_size(shard(1)) + fs::file_size(shard(2)) + fs::file_size(shard(3)) +
+                                      fs::file_size(shard(4)) + fs::file_size(shard(5)) - [&] {
+                                          std::uint64_t headers = 0;
+                                          for (int i = 1; i <= 5; ++i) {
+                                              std::uint64_t length = 0;
+                                              std::memcpy(&length, read_text(shard(i)).data(), 8);
+                                              headers += 8 + length;
+                                          }
+                                          return headers;
+                                      }());
     EXPECT_TRUE(checkpoint.has_file("config.json"));
     EXPECT_FALSE(checkpoint.has_file("tokenizer.json"));
     EXPECT_TRUE(checkpoint.warnings().empty());
@@ -83,7 +85,8 @@ TEST_F(CheckpointFiles, MissingFiles) {
 
 TEST_F(CheckpointFiles, TruncatedShards) {
     const std::string whole = read_text(shard(2));
-    for (const std::size_t size : {std::size_t{0}, std::size_t{4}, std::size_t{8}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{4}, std::size_t{8}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
         write_text(shard(2), whole.substr(0, size));
         expect_refused(directory_, ErrorCode::corrupt, {"model-00002-of-00005.safetensors"});
     }
@@ -95,7 +98,8 @@ TEST_F(CheckpointFiles, IndexAgainstShards) {
     edit_index("\"norm.weight\"", "\"nrom.weight\"");
     expect_refused(directory_, ErrorCode::corrupt, {"index.json", "nrom.weight", "model-00005-of-00005.safetensors"});
     edit_index("\"nrom.weight\"", "\"norm.weight\"");
-    edit_index("\"embed.weight\": \"model-00001-of-00005.safetensors\"", "\"embed.weight\": \"model-00002-of-00005.safetensors\"");
+    edit_index("\"embed.weight\": \"model-00001-of-00005.safetensors\"",
+               "\"embed.weight\": \"model-00002-of-00005.safetensors\"");
     expect_refused(directory_, ErrorCode::corrupt, {"embed.weight", "model-00002-of-00005.safetensors"});
 }
 
@@ -118,9 +122,11 @@ TEST_F(CheckpointFiles, UnlistedTensorsAndWrongTotalsAreWarnings) {
 }
 
 TEST_F(CheckpointFiles, ShardNamesThatLeadElsewhere) {
-    for (const char* name : {"../model.safetensors", "/etc/passwd.safetensors", "a/b.safetensors", "..", ".", "", "a\\\\b.safetensors", ".hidden.safetensors",
-                             "model.bin", "a b.safetensors", "caf\\u00e9.safetensors", "x\\u0000.safetensors", "..safetensors"}) {
-        const std::string text = fmt::format(R"({{"weight_map": {{"good": "model.safetensors", "evil": "{}"}}}})", name);
+    for (const char* name : {"../model.safetensors", "/etc/passwd.safetensors", "a/b.safetensors", "..", ".", "",
+                             "a\\\\b.safetensors", ".hidden.safetensors", "model.bin", "a b.safetensors",
+                             "caf\\u00e9.safetensors", "x\\u0000.safetensors", "..safetensors"}) {
+        const std::string text =
+            fmt::format(R"({{"weight_map": {{"good": "model.safetensors", "evil": "{}"}}}})", name);
         const auto parsed = parse_shard_index(text, "index.json");
         ASSERT_FALSE(parsed.ok()) << name;
         EXPECT_NE(parsed.error().message.find("\"evil\""), std::string::npos) << parsed.error().message;
@@ -130,8 +136,10 @@ TEST_F(CheckpointFiles, ShardNamesThatLeadElsewhere) {
 }
 
 TEST(ShardIndex, Forms) {
-    const auto good = parse_shard_index(R"({"metadata":{"total_size":7,"more":[1,{"total_size":8}]},"extra":[{"weight_map":3}],
-        "weight_map":{"b":"m-2.safetensors","a":"m-1.safetensors","c":"m-2.safetensors"},"z":null})", "index.json");
+    const auto good =
+        parse_shard_index(R"({"metadata":{"total_size":7,"more":[1,{"total_size":8}]},"extra":[{"weight_map":3}],
+        "weight_map":{"b":"m-2.safetensors","a":"m-1.safetensors","c":"m-2.safetensors"},"z":null})",
+                          "index.json");
     ASSERT_TRUE(good.ok()) << good.error().message;
     EXPECT_EQ(good->shards, (std::vector<std::string>{"m-1.safetensors", "m-2.safetensors"}));
     EXPECT_EQ(good->total_size, 7u);
@@ -139,11 +147,13 @@ TEST(ShardIndex, Forms) {
     EXPECT_EQ(good->tensors[0].tensor, "b");
     EXPECT_EQ(good->tensors[0].shard, 1);
     EXPECT_EQ(good->tensors[1].shard, 0);
-    for (const char* text : {"", "[]", "7", "\"x\"", "null", "{}", R"({"weight_map":{}})", R"({"weight_map":[]})", R"({"weight_map":"a.safetensors"})", R"({"weight_map":null})",
-                             R"({"weight_map":{"a":1}})", R"({"weight_map":{"a":null}})", R"({"weight_map":{"a":["m.safetensors"]}})",
-                             R"({"weight_map":{"a":{"b":"m.safetensors"}}})", R"({"weight_map":{"a":true}})", R"({"weight_map":{"a":-1}})",
-                             R"({"weight_map":{"a":"m.safetensors","a":"m.safetensors"}})", R"({"weight_map":{"a":"m.safetensors"},"weight_map":{}})",
-                             R"({"weight_map":{"a":"m.safetensors"})"}) {
+    for (const char* text :
+         {"", "[]", "7", "\"x\"", "null", "{}", R"({"weight_map":{}})", R"({"weight_map":[]})",
+          R"({"weight_map":"a.safetensors"})", R"({"weight_map":null})", R"({"weight_map":{"a":1}})",
+          R"({"weight_map":{"a":null}})", R"({"weight_map":{"a":["m.safetensors"]}})",
+          R"({"weight_map":{"a":{"b":"m.safetensors"}}})", R"({"weight_map":{"a":true}})", R"({"weight_map":{"a":-1}})",
+          R"({"weight_map":{"a":"m.safetensors","a":"m.safetensors"}})",
+          R"({"weight_map":{"a":"m.safetensors"},"weight_map":{}})", R"({"weight_map":{"a":"m.safetensors"})"}) {
         const auto bad = parse_shard_index(text, "index.json");
         ASSERT_FALSE(bad.ok()) << text;
         EXPECT_TRUE(bad.error().message.starts_with("index.json: ")) << bad.error().message;

@@ -18,8 +18,8 @@ using nlohmann::json;
 constexpr JsonLimits kConfigLimits{.bytes = 1 << 20, .depth = 16, .keys = 4096, .values = 65536};
 constexpr int kDraftEntriesMax = 8;  // trailing compress_ratios behind the backbone's; published files have up to 3
 
-// ---- The table of fields: where a value goes and what it may be. Bounds are sanity bounds: a power of two or ten well above
-// every published model, so low that no product of sizes overflows 64 bits.
+// ---- The table of fields: where a value goes and what it may be. Bounds are sanity bounds: a power of two or ten well
+// above every published model, so low that no product of sizes overflows 64 bits.
 
 struct IntegerField {
     const char* name;
@@ -89,17 +89,16 @@ struct FixedField {
 
 const std::vector<FixedField>& fixed_fields() {
     static const std::vector<FixedField> kFields{
-        {"num_key_value_heads", 1},      {"n_shared_experts", 1},   {"scoring_func", "sqrtsoftplus"},
-        {"topk_method", "noaux_tc"},     {"norm_topk_prob", true},  {"hidden_act", "silu"},
-        {"tie_word_embeddings", false},  {"attention_bias", false},
+        {"num_key_value_heads", 1},     {"n_shared_experts", 1},   {"scoring_func", "sqrtsoftplus"},
+        {"topk_method", "noaux_tc"},    {"norm_topk_prob", true},  {"hidden_act", "silu"},
+        {"tie_word_embeddings", false}, {"attention_bias", false},
     };
     return kFields;
 }
 
 const std::vector<FixedField>& fixed_quantization_fields() {
     static const std::vector<FixedField> kFields{
-        {"quant_method", "fp8"},          {"fmt", "e4m3"},
-        {"scale_fmt", "ue8m0"},           {"activation_scheme", "dynamic"},
+        {"quant_method", "fp8"},           {"fmt", "e4m3"}, {"scale_fmt", "ue8m0"}, {"activation_scheme", "dynamic"},
         {"weight_block_size", {128, 128}},
     };
     return kFields;
@@ -148,8 +147,8 @@ class Reader {
     Result<void> fixed(const FixedField& field) const {
         const json* const value = find(field.name);
         if (value == nullptr || (*value == field.value && value->is_boolean() == field.value.is_boolean())) return Ok{};
-        return unsupported(fmt::format("{}{}: {} is not supported, only {}", prefix_, field.name, shown(*value),
-                                       shown(field.value)));
+        return unsupported(
+            fmt::format("{}{}: {} is not supported, only {}", prefix_, field.name, shown(*value), shown(field.value)));
     }
 
   private:
@@ -191,14 +190,15 @@ Result<void> read_compress_ratios(const Reader& reader, Config& config) {
     if (!list->is_array()) return reader.wrong(field, fmt::format("{} is not a list", shown(*list)));
     const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
     if (list->size() < layers || list->size() > layers + kDraftEntriesMax)
-        return reader.wrong(field, fmt::format("{} entries for {} layers and at most {} draft blocks", list->size(), layers,
-                                               kDraftEntriesMax));
+        return reader.wrong(field, fmt::format("{} entries for {} layers and at most {} draft blocks", list->size(),
+                                               layers, kDraftEntriesMax));
     for (std::size_t i = 0; i < list->size(); ++i) {
         TRY_ASSIGN(const std::int64_t ratio, reader.integer(fmt::format("{}[{}]", field, i), (*list)[i], 0, 128));
         const bool known = ratio == 0 || ratio == 4 || ratio == 128;
         if (!known) return reader.wrong(fmt::format("{}[{}]", field, i), fmt::format("{} is not 0, 4 or 128", ratio));
         if (i >= layers && ratio != 0)
-            return reader.wrong(fmt::format("{}[{}]", field, i), fmt::format("{} on a draft block, which has 0", ratio));
+            return reader.wrong(fmt::format("{}[{}]", field, i),
+                                fmt::format("{} on a draft block, which has 0", ratio));
         config.compress_ratios.push_back(static_cast<int>(ratio));
     }
     // Some files list the backbone only.

@@ -1,4 +1,5 @@
-// Aim: every field of config.json is checked, and an error names the file and the field. Published and golden configs load.
+// Aim: every field of config.json is checked, and an error names the file and the field. Published and golden configs
+// load.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +21,9 @@ json flash_json() {
     return json::parse(config_json(published_flash(), form));
 }
 
-Result<Config> load(const json& value) { return parse_config(value.dump(), "config.json"); }
+Result<Config> load(const json& value) {
+    return parse_config(value.dump(), "config.json");
+}
 
 // Expects an error that names `field`.
 void expect_refused(const json& value, const std::string& field) {
@@ -46,10 +49,13 @@ TEST(Config, PublishedFlashComesBack) {
 
 TEST(Config, EveryFieldSpoiled) {
     const std::vector<std::string> integers{
-        "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "head_dim", "qk_rope_head_dim", "q_lora_rank", "o_lora_rank",
-        "o_groups", "sliding_window", "index_n_heads", "index_head_dim", "index_topk", "n_routed_experts", "num_experts_per_tok",
-        "moe_intermediate_size", "num_hash_layers", "hc_mult", "hc_sinkhorn_iters", "max_position_embeddings"};
-    const std::vector<std::string> reals{"routed_scaling_factor", "swiglu_limit", "hc_eps", "rms_norm_eps", "rope_theta", "compress_rope_theta"};
+        "vocab_size",      "hidden_size",      "num_hidden_layers",   "num_attention_heads",
+        "head_dim",        "qk_rope_head_dim", "q_lora_rank",         "o_lora_rank",
+        "o_groups",        "sliding_window",   "index_n_heads",       "index_head_dim",
+        "index_topk",      "n_routed_experts", "num_experts_per_tok", "moe_intermediate_size",
+        "num_hash_layers", "hc_mult",          "hc_sinkhorn_iters",   "max_position_embeddings"};
+    const std::vector<std::string> reals{"routed_scaling_factor", "swiglu_limit", "hc_eps",
+                                         "rms_norm_eps",          "rope_theta",   "compress_rope_theta"};
     const auto spoil = [](const std::string& field, const json& value) {
         json config = flash_json();
         config[field] = value;
@@ -60,8 +66,9 @@ TEST(Config, EveryFieldSpoiled) {
         ASSERT_TRUE(config.contains(field)) << field;
         config.erase(field);
         expect_refused(config, field);
-        for (const json& bad : std::vector<json>{nullptr, "64", true, 64.5, 64.0, -1, json::array(), json::object(), 1ull << 40, 18446744073709551615ull,
-                                                 std::numeric_limits<std::int64_t>::min()})
+        for (const json& bad :
+             std::vector<json>{nullptr, "64", true, 64.5, 64.0, -1, json::array(), json::object(), 1ull << 40,
+                               18446744073709551615ull, std::numeric_limits<std::int64_t>::min()})
             spoil(field, bad);
         if (field != "num_hash_layers") spoil(field, 0);
     }
@@ -69,16 +76,19 @@ TEST(Config, EveryFieldSpoiled) {
         json config = flash_json();
         config.erase(field);
         expect_refused(config, field);
-        for (const json& bad : std::vector<json>{nullptr, "1", true, -1, -1e-9, 1e300, json::array()}) spoil(field, bad);
+        for (const json& bad : std::vector<json>{nullptr, "1", true, -1, -1e-9, 1e300, json::array()})
+            spoil(field, bad);
     }
     for (const std::string field : {"num_nextn_predict_layers", "bos_token_id", "eos_token_id"})
         for (const json& bad : std::vector<json>{"1", true, 1.5, -1, 1ull << 40}) spoil(field, bad);
 }
 
 TEST(Config, FixedFields) {
-    const std::pair<const char*, json> wrong[] = {{"num_key_value_heads", 8}, {"n_shared_experts", 2}, {"scoring_func", "sigmoid"}, {"topk_method", "greedy"},
-                                                  {"norm_topk_prob", false}, {"hidden_act", "gelu"}, {"tie_word_embeddings", true}, {"attention_bias", true},
-                                                  {"norm_topk_prob", 1}, {"num_key_value_heads", true}};
+    const std::pair<const char*, json> wrong[] = {{"num_key_value_heads", 8},    {"n_shared_experts", 2},
+                                                  {"scoring_func", "sigmoid"},   {"topk_method", "greedy"},
+                                                  {"norm_topk_prob", false},     {"hidden_act", "gelu"},
+                                                  {"tie_word_embeddings", true}, {"attention_bias", true},
+                                                  {"norm_topk_prob", 1},         {"num_key_value_heads", true}};
     for (const auto& [field, value] : wrong) {
         json config = flash_json();
         config[field] = value;
@@ -87,8 +97,10 @@ TEST(Config, FixedFields) {
         config.erase(field);
         EXPECT_TRUE(load(config).ok()) << field << " may be absent";
     }
-    const std::pair<const char*, json> quantisation[] = {{"quant_method", "awq"}, {"fmt", "e5m2"}, {"scale_fmt", "float"}, {"activation_scheme", "static"},
-                                                         {"weight_block_size", {32, 32}}, {"weight_block_size", 128}};
+    const std::pair<const char*, json> quantisation[] = {
+        {"quant_method", "awq"},         {"fmt", "e5m2"},
+        {"scale_fmt", "float"},          {"activation_scheme", "static"},
+        {"weight_block_size", {32, 32}}, {"weight_block_size", 128}};
     for (const auto& [field, value] : quantisation) {
         json config = flash_json();
         config["quantization_config"][field] = value;
@@ -113,7 +125,9 @@ TEST(Config, CompressRatios) {
         return config;
     };
     const json good = flash_json()["compress_ratios"];
-    for (const json& bad : std::vector<json>{nullptr, 4, "4", json::array(), std::vector<int>(42, 4), std::vector<int>(60, 0)}) expect_refused(with(bad), "compress_ratios");
+    for (const json& bad :
+         std::vector<json>{nullptr, 4, "4", json::array(), std::vector<int>(42, 4), std::vector<int>(60, 0)})
+        expect_refused(with(bad), "compress_ratios");
     for (const json& bad : std::vector<json>{2, -4, 127, "4", 4.0, true, nullptr}) {
         json ratios = good;
         ratios[7] = bad;
@@ -199,8 +213,10 @@ TEST(Config, WhatVariantsNeed) {
     config["rms_norm_eps"] = 0;
     EXPECT_TRUE(load(config).ok());
     // Dimensions of the kind small and held-out models have.
-    const std::pair<const char*, json> odd[] = {{"head_dim", 192}, {"n_routed_experts", 9}, {"o_groups", 3}, {"sliding_window", 64}, {"num_attention_heads", 6},
-                                                {"hidden_size", 384}, {"o_lora_rank", 128}, {"num_experts_per_tok", 3}, {"index_head_dim", 64}, {"index_n_heads", 6}};
+    const std::pair<const char*, json> odd[] = {
+        {"head_dim", 192},          {"n_routed_experts", 9}, {"o_groups", 3},      {"sliding_window", 64},
+        {"num_attention_heads", 6}, {"hidden_size", 384},    {"o_lora_rank", 128}, {"num_experts_per_tok", 3},
+        {"index_head_dim", 64},     {"index_n_heads", 6}};
     for (const auto& [field, value] : odd) config[field] = value;
     EXPECT_TRUE(load(config).ok()) << load(config).error().message;
 }
@@ -217,7 +233,8 @@ TEST(Config, OtherArchitecturesAreNamed) {
 }
 
 TEST(Config, BadJson) {
-    for (const char* text : {"", "[]", "7", "{", "{\"model_type\": \"deepseek_v4\", \"hidden_size\": NaN}", "{\"model_type\":1,\"model_type\":2}"}) {
+    for (const char* text : {"", "[]", "7", "{", "{\"model_type\": \"deepseek_v4\", \"hidden_size\": NaN}",
+                             "{\"model_type\":1,\"model_type\":2}"}) {
         const auto parsed = parse_config(text, "config.json");
         ASSERT_FALSE(parsed.ok()) << text;
         EXPECT_TRUE(parsed.error().message.starts_with("config.json: ")) << parsed.error().message;

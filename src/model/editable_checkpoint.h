@@ -1,5 +1,5 @@
-// For tests: a small synthetic checkpoint held in memory as one file, whose tensors can be changed, removed and added before
-// it is written out. One thread.
+// For tests: a small synthetic checkpoint held in memory as one file, whose tensors can be changed, removed and added
+// before it is written out. One thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -92,7 +92,8 @@ class EditableCheckpoint {
                                std::string(reinterpret_cast<const char*>((*checkpoint)->data(tensor)), tensor.bytes)});
         // Wide elements first, as in published shards, so that all are aligned.
         std::stable_sort(tensors.begin(), tensors.end(), [](const EditableTensor& a, const EditableTensor& b) {
-            return tensor::element_bytes(*tensor::parse_dtype(a.dtype)) > tensor::element_bytes(*tensor::parse_dtype(b.dtype));
+            return tensor::element_bytes(*tensor::parse_dtype(a.dtype)) >
+                   tensor::element_bytes(*tensor::parse_dtype(b.dtype));
         });
         config_text = read_text(scratch.path() / "c" / "config.json");
     }
@@ -115,9 +116,9 @@ class EditableCheckpoint {
         std::string header = "{";
         std::string data;
         for (const EditableTensor& tensor : tensors) {
-            header += fmt::format("{}\"{}\":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", header.size() > 1 ? "," : "",
-                                  tensor.name, tensor.dtype, fmt::join(tensor.shape, ","), data.size(),
-                                  data.size() + tensor.data.size());
+            header += fmt::format("{}\"{}\":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                                  header.size() > 1 ? "," : "", tensor.name, tensor.dtype, fmt::join(tensor.shape, ","),
+                                  data.size(), data.size() + tensor.data.size());
             data += tensor.data;
         }
         header += '}';

@@ -12,27 +12,42 @@ using tensor::DType;
 
 std::string_view name(Kind kind) {
     switch (kind) {
-        case Kind::embedding: return "embedding";
-        case Kind::head: return "head";
-        case Kind::attention: return "attention";
-        case Kind::compressors: return "compressors";
-        case Kind::indexers: return "indexers";
-        case Kind::hyper_connections: return "hyper_connections";
-        case Kind::norms: return "norms";
-        case Kind::routers: return "routers";
-        case Kind::hash_tables: return "hash_tables";
-        case Kind::shared_experts: return "shared_experts";
-        case Kind::routed_experts: return "routed_experts";
-        case Kind::draft: return "draft";
+        case Kind::embedding:
+            return "embedding";
+        case Kind::head:
+            return "head";
+        case Kind::attention:
+            return "attention";
+        case Kind::compressors:
+            return "compressors";
+        case Kind::indexers:
+            return "indexers";
+        case Kind::hyper_connections:
+            return "hyper_connections";
+        case Kind::norms:
+            return "norms";
+        case Kind::routers:
+            return "routers";
+        case Kind::hash_tables:
+            return "hash_tables";
+        case Kind::shared_experts:
+            return "shared_experts";
+        case Kind::routed_experts:
+            return "routed_experts";
+        case Kind::draft:
+            return "draft";
     }
     return "?";
 }
 
 std::string_view name(Draft draft) {
     switch (draft) {
-        case Draft::none: return "none";
-        case Draft::mtp: return "mtp";
-        case Draft::dspark: return "dspark";
+        case Draft::none:
+            return "none";
+        case Draft::mtp:
+            return "mtp";
+        case Draft::dspark:
+            return "dspark";
     }
     return "?";
 }
@@ -42,9 +57,12 @@ std::string variant(const Form& form) {
     if (form.fp8_experts && form.f32_scales) return "Base";
     const std::string experts = form.fp8_experts ? ", experts repacked to FP8" : "";
     switch (form.draft) {
-        case Draft::mtp: return "preview" + experts;
-        case Draft::dspark: return "DSpark (also 0731, 0813)" + experts;
-        case Draft::none: break;
+        case Draft::mtp:
+            return "preview" + experts;
+        case Draft::dspark:
+            return "DSpark (also 0731, 0813)" + experts;
+        case Draft::none:
+            break;
     }
     return "without draft blocks" + experts;
 }
@@ -187,12 +205,15 @@ std::vector<TensorSpec> tensors_of(const Parameter& p, const std::string& prefix
         case Storage::dense:
             return {one(whole + ".weight", DType::f8_e4m3, {p.rows, p.cols}),
                     scale((p.rows + 127) / 128, (p.cols + 127) / 128)};
-        case Storage::bf16: return {one(whole + ".weight", DType::bf16, {p.rows, p.cols})};
-        case Storage::norm: return {one(whole + ".weight", DType::bf16, {p.rows})};
+        case Storage::bf16:
+            return {one(whole + ".weight", DType::bf16, {p.rows, p.cols})};
+        case Storage::norm:
+            return {one(whole + ".weight", DType::bf16, {p.rows})};
         case Storage::f32:
             if (p.cols == 0) return {one(whole, DType::f32, {p.rows})};
             return {one(whole, DType::f32, {p.rows, p.cols})};
-        case Storage::hash: return {one(whole, DType::i64, {p.rows, p.cols})};
+        case Storage::hash:
+            return {one(whole, DType::i64, {p.rows, p.cols})};
     }
     return {};
 }

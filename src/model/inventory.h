@@ -20,16 +20,16 @@ namespace baleen::model {
 enum class Kind : std::uint8_t {
     embedding,
     head,
-    attention,         // wq_a, wq_b, wkv, wo_a, wo_b
+    attention,  // wq_a, wq_b, wkv, wo_a, wo_b
     compressors,
-    indexers,          // with their own compressors
+    indexers,  // with their own compressors
     hyper_connections,
-    norms,             // and attention sinks
-    routers,           // weight and bias
+    norms,    // and attention sinks
+    routers,  // weight and bias
     hash_tables,
     shared_experts,
     routed_experts,
-    draft,             // what only draft blocks have: projections, their norms and heads
+    draft,  // what only draft blocks have: projections, their norms and heads
 };
 constexpr int kKinds = 12;
 std::string_view name(Kind kind);
@@ -67,7 +67,8 @@ struct Form {
     bool vision = false;        // extras of Vision-Exp, to be ignored (spec 9.3)
     int markov_rank = 0;        // dspark
 };
-// What DeepSeek published in this form: "preview", "Base", "DSpark (also 0731, 0813)", "Vision-Exp", or its description.
+// What DeepSeek published in this form: "preview", "Base", "DSpark (also 0731, 0813)", "Vision-Exp", or its
+// description.
 std::string variant(const Form& form);
 
 std::vector<Parameter> top_parameters(const Config& config);
@@ -89,10 +90,10 @@ struct TensorSpec {
     tensor::DType dtype = tensor::DType::u8;
     std::vector<std::int64_t> shape;
     Kind kind = Kind::norms;
-    int layer = -1;              // backbone layers, then draft blocks; -1 at the top
-    int expert = -1;             // routed expert
+    int layer = -1;   // backbone layers, then draft blocks; -1 at the top
+    int expert = -1;  // routed expert
     bool scale = false;
-    std::int64_t elements = 0;   // numbers it adds to the parameter count: FP4 codes count one by one, scales nothing
+    std::int64_t elements = 0;  // numbers it adds to the parameter count: FP4 codes count one by one, scales nothing
 
     std::uint64_t bytes() const;
 };
@@ -100,8 +101,8 @@ struct TensorSpec {
 // The one or two tensors of a parameter in this form.
 std::vector<TensorSpec> tensors_of(const Parameter& parameter, const std::string& prefix, const Form& form);
 
-// Calls `visit(parameter, prefix, layer, expert)` for every parameter: top (layer -1), then block by block, routed experts
-// last (expert -1 for all others).
+// Calls `visit(parameter, prefix, layer, expert)` for every parameter: top (layer -1), then block by block, routed
+// experts last (expert -1 for all others).
 void for_each_parameter(const Config& config, const Form& form,
                         const std::function<void(const Parameter&, const std::string&, int, int)>& visit);
 

@@ -21,7 +21,8 @@ std::vector<int> schedule(int first, int layers, int draft_blocks) {
 std::string print_ratios(const Config& config) {
     std::string out;
     for (int i = 0; i < config.num_hidden_layers; ++i) {
-        if (i == 12 && config.num_hidden_layers > 16) return out + fmt::format(",... ({} layers)", config.num_hidden_layers);
+        if (i == 12 && config.num_hidden_layers > 16)
+            return out + fmt::format(",... ({} layers)", config.num_hidden_layers);
         out += fmt::format("{}{}", i == 0 ? "" : ",", config.compress_ratio(i));
     }
     return out;
@@ -76,7 +77,8 @@ std::vector<Mismatch> mismatches(const Config& here, const Config& published) {
     const auto backbone = [](const Config& c) {
         return std::vector<int>(c.compress_ratios.begin(), c.compress_ratios.begin() + c.num_hidden_layers);
     };
-    const bool listed = std::any_of(out.begin(), out.end(), [](const Mismatch& m) { return m.field == "compress_ratios"; });
+    const bool listed =
+        std::any_of(out.begin(), out.end(), [](const Mismatch& m) { return m.field == "compress_ratios"; });
     if (!listed && backbone(here) != backbone(published))
         out.push_back({"compress_ratios", print_ratios(here), print_ratios(published)});
     return out;

@@ -30,13 +30,14 @@ struct Accepted {
 };
 
 // The tensor called `name`, if it is one of the accepted kinds.
-Result<const TensorInfo*> find(const Checkpoint& checkpoint, const std::string& name, std::span<const Accepted> accepted) {
+Result<const TensorInfo*> find(const Checkpoint& checkpoint, const std::string& name,
+                               std::span<const Accepted> accepted) {
     const TensorInfo* const tensor = checkpoint.find(name);
     if (tensor == nullptr) return corrupt(fmt::format("{}: tensor \"{}\" is missing", checkpoint.listing(), name));
-    const bool good = tensor->foreign_dtype.empty() &&
-                      std::any_of(accepted.begin(), accepted.end(), [&](const Accepted& option) {
-                          return option.dtype == tensor->dtype && option.shape == tensor->shape;
-                      });
+    const bool good =
+        tensor->foreign_dtype.empty() && std::any_of(accepted.begin(), accepted.end(), [&](const Accepted& option) {
+            return option.dtype == tensor->dtype && option.shape == tensor->shape;
+        });
     if (good) return tensor;
     std::string expected;
     for (const Accepted& option : accepted) {
@@ -68,7 +69,8 @@ Result<Resolved> resolve(const Checkpoint& checkpoint, const Parameter& p, const
     Resolved out;
     switch (p.storage) {
         case Storage::dense:
-        case Storage::expert: return resolve_quantised(checkpoint, p, whole);
+        case Storage::expert:
+            return resolve_quantised(checkpoint, p, whole);
         case Storage::bf16: {
             const Accepted accepted[] = {{DType::bf16, shape}};
             TRY_ASSIGN(out.tensor, find(checkpoint, whole + ".weight", accepted));
@@ -105,7 +107,8 @@ Form detect_form(const Checkpoint& checkpoint) {
         while (checkpoint.has(fmt::format("mtp.{}.attn.wq_a.weight", form.draft_blocks))) ++form.draft_blocks;
         const TensorInfo* const markov =
             checkpoint.find(fmt::format("mtp.{}.markov_head.markov_w1.weight", form.draft_blocks - 1));
-        if (markov != nullptr && markov->shape.size() == 2) form.markov_rank = static_cast<int>(std::min<std::int64_t>(markov->shape[1], 1 << 16));
+        if (markov != nullptr && markov->shape.size() == 2)
+            form.markov_rank = static_cast<int>(std::min<std::int64_t>(markov->shape[1], 1 << 16));
     }
     const TensorInfo* const expert = checkpoint.find("layers.0.ffn.experts.0.w1.weight");
     form.fp8_experts = expert != nullptr && expert->dtype == DType::f8_e4m3 && expert->foreign_dtype.empty();

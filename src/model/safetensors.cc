@@ -22,7 +22,9 @@ constexpr JsonLimits kHeaderLimits{
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian and used in place");
 
-std::string label(std::string_view name) { return fmt::format("tensor \"{}\"", printable(name)); }
+std::string label(std::string_view name) {
+    return fmt::format("tensor \"{}\"", printable(name));
+}
 
 // Reads the header's JSON into entries; offsets are relative to the data.
 class HeaderReader : public JsonEvents {
@@ -46,7 +48,8 @@ class HeaderReader : public JsonEvents {
         return finish_entry();
     }
     Result<void> start_array() override {
-        if (depth_ != 2 || in_metadata_ || in_list_ || (field_ != Field::shape && field_ != Field::offsets)) return unexpected("a list");
+        if (depth_ != 2 || in_metadata_ || in_list_ || (field_ != Field::shape && field_ != Field::offsets))
+            return unexpected("a list");
         numbers_.clear();
         in_list_ = true;
         return Ok{};
@@ -60,8 +63,10 @@ class HeaderReader : public JsonEvents {
         if (depth_ == 1) {
             in_metadata_ = text == "__metadata__";
             if (in_metadata_) return Ok{};
-            if (text.size() > kNameBytesMax) return corrupt(fmt::format("{}: name longer than {} bytes", label(text), kNameBytesMax));
-            if (entries.size() == kTensorsMax) return resource_exhausted(fmt::format("more than {} tensors", kTensorsMax));
+            if (text.size() > kNameBytesMax)
+                return corrupt(fmt::format("{}: name longer than {} bytes", label(text), kNameBytesMax));
+            if (entries.size() == kTensorsMax)
+                return resource_exhausted(fmt::format("more than {} tensors", kTensorsMax));
             entries.emplace_back().name = std::move(text);
         } else if (!in_metadata_) {
             field_ = text == "dtype"          ? Field::dtype
@@ -76,7 +81,8 @@ class HeaderReader : public JsonEvents {
     Result<void> string(std::string& text) override {
         if (depth_ == 2 && in_metadata_) return Ok{};
         if (depth_ != 2 || in_list_ || field_ != Field::dtype) return unexpected("a string");
-        if (text.empty() || text.size() > 32) return corrupt(fmt::format("{}: dtype: \"{}\"", current(), printable(text, 40)));
+        if (text.empty() || text.size() > 32)
+            return corrupt(fmt::format("{}: dtype: \"{}\"", current(), printable(text, 40)));
         dtype_ = std::move(text);
         return Ok{};
     }
@@ -99,7 +105,9 @@ class HeaderReader : public JsonEvents {
         if (depth_ == 0) return "header";
         return in_metadata_ || entries.empty() ? "__metadata__" : label(entries.back().name);
     }
-    Error unexpected(std::string_view what) const { return corrupt(fmt::format("{}: {} where none may be", current(), what)); }
+    Error unexpected(std::string_view what) const {
+        return corrupt(fmt::format("{}: {} where none may be", current(), what));
+    }
 
     Result<void> take_shape() {
         have_shape_ = true;
@@ -155,14 +163,16 @@ std::optional<std::uint64_t> shape_bytes(const SafetensorsEntry& entry) {
 
 Result<void> check_entry(const SafetensorsEntry& entry, std::uint64_t data_bytes) {
     if (entry.begin > entry.end || entry.end > data_bytes)
-        return corrupt(fmt::format("{}: data_offsets [{}, {}] do not lie in the file's {} bytes of data", label(entry.name),
-                                   entry.begin, entry.end, data_bytes));
+        return corrupt(fmt::format("{}: data_offsets [{}, {}] do not lie in the file's {} bytes of data",
+                                   label(entry.name), entry.begin, entry.end, data_bytes));
     if (!entry.dtype) return Ok{};
     const auto bytes = shape_bytes(entry);
-    if (!bytes) return corrupt(fmt::format("{}: shape [{}] overflows", label(entry.name), fmt::join(entry.shape, ", ")));
+    if (!bytes)
+        return corrupt(fmt::format("{}: shape [{}] overflows", label(entry.name), fmt::join(entry.shape, ", ")));
     if (*bytes != entry.end - entry.begin)
         return corrupt(fmt::format("{}: {} [{}] needs {} bytes, data_offsets give {}", label(entry.name),
-                                   tensor::name(*entry.dtype), fmt::join(entry.shape, ", "), *bytes, entry.end - entry.begin));
+                                   tensor::name(*entry.dtype), fmt::join(entry.shape, ", "), *bytes,
+                                   entry.end - entry.begin));
     return Ok{};
 }
 
@@ -178,11 +188,13 @@ Result<void> check_overlaps(const std::vector<SafetensorsEntry>& sorted) {
 }
 
 Result<std::vector<SafetensorsEntry>> parse(std::span<const std::byte> start, std::uint64_t file_bytes) {
-    if (file_bytes < 8 || start.size() < 8) return corrupt(fmt::format("{} bytes, too short for a safetensors file", file_bytes));
+    if (file_bytes < 8 || start.size() < 8)
+        return corrupt(fmt::format("{} bytes, too short for a safetensors file", file_bytes));
     std::uint64_t length = 0;
     std::memcpy(&length, start.data(), 8);
     if (length > kHeaderBytesMax)
-        return corrupt(fmt::format("header length {} is over the limit of {}; not a safetensors file?", length, kHeaderBytesMax));
+        return corrupt(
+            fmt::format("header length {} is over the limit of {}; not a safetensors file?", length, kHeaderBytesMax));
     if (length > file_bytes - 8)
         return corrupt(fmt::format("header length {} is longer than the file of {} bytes", length, file_bytes));
     CHECK(start.size() - 8 >= length, "{} bytes given for a header of {}", start.size(), length);
@@ -211,8 +223,8 @@ Result<std::vector<SafetensorsEntry>> parse(std::span<const std::byte> start, st
 
 }  // namespace
 
-Result<std::vector<SafetensorsEntry>> parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_bytes,
-                                                               std::string_view file) {
+Result<std::vector<SafetensorsEntry>> parse_safetensors_header(std::span<const std::byte> start,
+                                                               std::uint64_t file_bytes, std::string_view file) {
     auto entries = parse(start, file_bytes);
     if (!entries.ok()) {
         Error error = with_context(std::string(file), std::move(entries).error());

@@ -26,13 +26,14 @@ struct SafetensorsEntry {
     std::uint64_t begin = 0, end = 0;  // from the start of the file
 };
 
-// `start` holds the file's first bytes, at least the whole header if the file is long enough; `file_bytes` is the size of
-// the file. Entries come back sorted by offset. Errors are `corrupt`, name `file` and, where there is one, the tensor.
-Result<std::vector<SafetensorsEntry>> parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_bytes,
-                                                               std::string_view file);
+// `start` holds the file's first bytes, at least the whole header if the file is long enough; `file_bytes` is the size
+// of the file. Entries come back sorted by offset. Errors are `corrupt`, name `file` and, where there is one, the
+// tensor.
+Result<std::vector<SafetensorsEntry>> parse_safetensors_header(std::span<const std::byte> start,
+                                                               std::uint64_t file_bytes, std::string_view file);
 
-// The bytes before the data: length and JSON, padded with spaces to a multiple of 8. Entries in the order given; begin and
-// end count from the start of the data here.
+// The bytes before the data: length and JSON, padded with spaces to a multiple of 8. Entries in the order given; begin
+// and end count from the start of the data here.
 std::string write_safetensors_header(std::span<const SafetensorsEntry> entries);
 
 }  // namespace baleen::model

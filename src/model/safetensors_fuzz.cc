@@ -1,5 +1,5 @@
-// Any bytes as a file: no crash; entries that come back lie in the file, in order, without overlap, with matching sizes; and
-// what was read can be written and read again.
+// Any bytes as a file: no crash; entries that come back lie in the file, in order, without overlap, with matching
+// sizes; and what was read can be written and read again.
 #include <cstdlib>
 
 #include "model/safetensors.h"
@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (bytes != entry.end - entry.begin) std::abort();
     }
     if (!known) return 0;
-    const std::string header = write_safetensors_header(again);  // offsets now count from the data: shifted, still valid
+    const std::string header =
+        write_safetensors_header(again);  // offsets now count from the data: shifted, still valid
     const auto second = parse_safetensors_header(std::as_bytes(std::span(header)), header.size() + size, "again");
     if (!second.ok() || second->size() != again.size()) std::abort();
     return 0;

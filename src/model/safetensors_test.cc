@@ -27,7 +27,8 @@ void expect_refused(const std::string& json, std::size_t data_bytes, std::initia
     ASSERT_FALSE(parsed.ok()) << json;
     EXPECT_EQ(parsed.error().code, ErrorCode::corrupt);
     EXPECT_TRUE(parsed.error().message.starts_with(std::string(kFile) + ": ")) << parsed.error().message;
-    for (const char* word : words) EXPECT_NE(parsed.error().message.find(word), std::string::npos) << word << " in: " << parsed.error().message;
+    for (const char* word : words)
+        EXPECT_NE(parsed.error().message.find(word), std::string::npos) << word << " in: " << parsed.error().message;
 }
 
 TEST(Safetensors, ReadsAndWrites) {
@@ -50,9 +51,10 @@ TEST(Safetensors, ReadsAndWrites) {
 }
 
 TEST(Safetensors, LooseThingsThatAreFine) {
-    const auto read = parse(file_with(R"({"b":{"data_offsets":[8,10],"dtype":"BF16","shape":[1]},"__metadata__":{"format":"pt","n":"1"},)"
-                                      R"("a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}   )",
-                                      16));
+    const auto read = parse(
+        file_with(R"({"b":{"data_offsets":[8,10],"dtype":"BF16","shape":[1]},"__metadata__":{"format":"pt","n":"1"},)"
+                  R"("a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}   )",
+                  16));
     ASSERT_TRUE(read.ok()) << read.error().message;  // any order, gaps, odd offsets, bytes behind
     EXPECT_EQ(read->at(0).name, "a");
     EXPECT_EQ(read->at(1).name, "b");
@@ -66,7 +68,8 @@ TEST(Safetensors, LooseThingsThatAreFine) {
 TEST(Safetensors, Lengths) {
     for (const std::size_t bytes : {0u, 1u, 7u}) EXPECT_FALSE(parse(std::string(bytes, '\0')).ok()) << bytes;
     std::string file = file_with("{}", 0);
-    for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{100}, std::uint64_t{100'000'001}, ~std::uint64_t{0}, std::uint64_t{1} << 63}) {
+    for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{100}, std::uint64_t{100'000'001},
+                                       ~std::uint64_t{0}, std::uint64_t{1} << 63}) {
         std::memcpy(file.data(), &length, 8);
         const auto parsed = parse(file);
         ASSERT_FALSE(parsed.ok()) << length;
@@ -78,15 +81,24 @@ TEST(Safetensors, Lengths) {
 TEST(Safetensors, Offsets) {
     expect_refused(R"({"t":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 3, {"\"t\"", "do not lie"});
     expect_refused(R"({"t":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 8, {"\"t\"", "do not lie"});
-    expect_refused(R"({"t":{"dtype":"U8","shape":[4],"data_offsets":[18446744073709551612,18446744073709551615]}})", 8, {"\"t\"", "do not lie"});
+    expect_refused(R"({"t":{"dtype":"U8","shape":[4],"data_offsets":[18446744073709551612,18446744073709551615]}})", 8,
+                   {"\"t\"", "do not lie"});
     expect_refused(R"({"t":{"dtype":"U8","shape":[4],"data_offsets":[0,3]}})", 8, {"\"t\"", "needs 4 bytes"});
-    expect_refused(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})", 8, {"\"a\"", "\"b\"", "overlaps"});
-    expect_refused(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", 8, {"overlaps"});
-    expect_refused(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"F4","shape":[2],"data_offsets":[7,8]}})", 8, {"overlaps"});
+    expect_refused(
+        R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})",
+        8, {"\"a\"", "\"b\"", "overlaps"});
+    expect_refused(
+        R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+        8, {"overlaps"});
+    expect_refused(
+        R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"F4","shape":[2],"data_offsets":[7,8]}})",
+        8, {"overlaps"});
 }
 
 TEST(Safetensors, Shapes) {
-    const auto shaped = [](const std::string& shape) { return R"({"t":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[0,8]}})"; };
+    const auto shaped = [](const std::string& shape) {
+        return R"({"t":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[0,8]}})";
+    };
     expect_refused(shaped("[4294967296,4294967296]"), 8, {"\"t\"", "overflows"});
     expect_refused(shaped("[9223372036854775807,2]"), 8, {"overflows"});
     expect_refused(shaped("[4611686018427387906]"), 8, {"overflows"});  // times 4 it would wrap to 8
@@ -112,9 +124,12 @@ TEST(Safetensors, Fields) {
     expect_refused(R"({"t":{"dtype":"","shape":[1],"data_offsets":[0,1]}})", 8, {"\"t\""});
     expect_refused(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1}})", 8, {"\"t\"", "more"});
     expect_refused(R"({"t":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 8, {"duplicate"});
-    expect_refused(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 8, {"duplicate", "t"});
-    for (const char* json : {"[]", "7", "{", "{}{}", "\"t\"", "{\"t\":7}", "{\"t\":[]}", "{\"t\":{\"dtype\":{}}}", "{\"__metadata__\":7}", "{\"__metadata__\":{\"a\":1}}",
-                             "{\"__metadata__\":{\"a\":{}}}", " {}", "\xef\xbb\xbf{}"})
+    expect_refused(
+        R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+        8, {"duplicate", "t"});
+    for (const char* json :
+         {"[]", "7", "{", "{}{}", "\"t\"", "{\"t\":7}", "{\"t\":[]}", "{\"t\":{\"dtype\":{}}}", "{\"__metadata__\":7}",
+          "{\"__metadata__\":{\"a\":1}}", "{\"__metadata__\":{\"a\":{}}}", " {}", "\xef\xbb\xbf{}"})
         expect_refused(json, 8, {});
 }
 

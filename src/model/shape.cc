@@ -11,7 +11,9 @@ Count& Count::operator+=(const Count& other) {
     return *this;
 }
 
-Count Count::operator*(std::int64_t times) const { return {tensors * times, bytes * times, parameters * times}; }
+Count Count::operator*(std::int64_t times) const {
+    return {tensors * times, bytes * times, parameters * times};
+}
 
 Count Account::backbone_total() const {
     Count sum;
@@ -143,8 +145,7 @@ std::vector<FlopLine> flops_per_token(const Config& c, std::int64_t context) {
         {"q, kv and wo_b projections", fp8,
          layers * (d * c.q_lora_rank + c.q_lora_rank * heads_width + d * c.head_dim + outputs * d)},
         {"wo_a", fp8, layers * outputs * heads_width / c.o_groups},
-        {"compressors", bf16,
-         d * 2 * (csa * 2 * (c.head_dim + c.index_head_dim) + hca * c.head_dim)},
+        {"compressors", bf16, d * 2 * (csa * 2 * (c.head_dim + c.index_head_dim) + hca * c.head_dim)},
         {"routed experts", fp8, layers * c.num_experts_per_tok * expert},
         {"shared expert", fp8, layers * expert},
         {"router", bf16, layers * c.n_routed_experts * d},
@@ -170,8 +171,8 @@ double fp8_equivalent_flops(const std::vector<FlopLine>& lines) {
 }
 
 std::vector<FlopLine> v32_flops_per_token(std::int64_t context) {
-    // DeepSeek V3.2: 61 layers, 3 of them with a dense FFN; MLA with absorbed projections (rank 512 + 64 rotary), 128 heads;
-    // an FP8 indexer of 64 heads x 128 over every token, 2048 selected; 8 of 256 experts and a shared one.
+    // DeepSeek V3.2: 61 layers, 3 of them with a dense FFN; MLA with absorbed projections (rank 512 + 64 rotary), 128
+    // heads; an FP8 indexer of 64 heads x 128 over every token, 2048 selected; 8 of 256 experts and a shared one.
     constexpr double kLayers = 61, kDenseLayers = 3, kMoeLayers = kLayers - kDenseLayers;
     constexpr double kHidden = 7168, kHeads = 128, kQueryRank = 1536, kRank = 512, kRope = 64, kHeadDim = 128;
     constexpr double kIndexHeads = 64, kIndexDim = 128, kSelected = 2048, kExperts = 256, kExpertWidth = 2048;

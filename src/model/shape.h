@@ -1,6 +1,6 @@
-// What a config implies, counted: parameters (spec architecture 8), bytes on disk by purpose, KV and state bytes (6), FLOPs
-// per token at a context (7), weight bytes a decode step reads (experts 2.1), and DeepSeek V3.2 beside it. Pure functions of
-// plain data; any thread; about a millisecond for the largest model.
+// What a config implies, counted: parameters (spec architecture 8), bytes on disk by purpose, KV and state bytes (6),
+// FLOPs per token at a context (7), weight bytes a decode step reads (experts 2.1), and DeepSeek V3.2 beside it. Pure
+// functions of plain data; any thread; about a millisecond for the largest model.
 #pragma once
 
 #include <array>
@@ -37,8 +37,8 @@ Account make_account(const Config& config, const Form& form);
 
 // The conventions in use for "how many parameters" (spec 8).
 struct ParameterCounts {
-    std::int64_t backbone = 0;               // without hash tables and draft blocks
-    std::int64_t hash_ids = 0;               // tid2eid integers
+    std::int64_t backbone = 0;  // without hash tables and draft blocks
+    std::int64_t hash_ids = 0;  // tid2eid integers
     std::int64_t draft = 0;
     std::int64_t checkpoint = 0;             // all of these: what is published as the total
     std::int64_t active_with_embedding = 0;  // backbone with num_experts_per_tok experts a layer
@@ -48,7 +48,7 @@ ParameterCounts count_parameters(const Config& config, const Account& account);
 
 // Weight bytes read to decode one token at batch 1, in the form given.
 struct DecodeBytes {
-    std::int64_t dense = 0;   // every backbone tensor but embedding, hash tables, head and routed experts
+    std::int64_t dense = 0;  // every backbone tensor but embedding, hash tables, head and routed experts
     std::int64_t head = 0;
     std::int64_t routed = 0;  // num_experts_per_tok experts in every layer
     std::int64_t embedding_row = 0;

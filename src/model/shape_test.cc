@@ -1,5 +1,5 @@
-// Aim: the counts derived from a config are those published for Flash and Pro, to the unit (spec architecture 2.4, 6.2, 6.3,
-// 7, 8). Every shape in the inventory enters one of these sums.
+// Aim: the counts derived from a config are those published for Flash and Pro, to the unit (spec
+// architecture 2.4, 6.2, 6.3, 7, 8). Every shape in the inventory enters one of these sums.
 #include "model/shape.h"
 
 #include <gtest/gtest.h>
@@ -145,8 +145,10 @@ TEST(Shape, KvTable) {
     EXPECT_EQ(compressor_state_bytes(published_pro()), 18710528);
     EXPECT_EQ(kV32KvBytesPerToken, 48068);
     const double million = 1048576;
-    EXPECT_NEAR(static_cast<double>(kv_bytes(published_flash(), 1048576).total()) / (million * kV32KvBytesPerToken), 0.073, 0.0005);
-    EXPECT_NEAR(static_cast<double>(kv_bytes(published_pro(), 1048576).total()) / (million * kV32KvBytesPerToken), 0.105, 0.0005);
+    EXPECT_NEAR(static_cast<double>(kv_bytes(published_flash(), 1048576).total()) / (million * kV32KvBytesPerToken),
+                0.073, 0.0005);
+    EXPECT_NEAR(static_cast<double>(kv_bytes(published_pro(), 1048576).total()) / (million * kV32KvBytesPerToken),
+                0.105, 0.0005);
 }
 
 // GFLOP of one component of the table.
@@ -201,7 +203,8 @@ TEST(Shape, FlopSumsAndRatios) {
     EXPECT_NEAR(fp8_equivalent_flops(pro) / 1e9, 321.5, 0.05);
     EXPECT_NEAR(fp8_equivalent_flops(v32) / 1e9, 1194.6, 0.05);
     const auto ratio = [](const Config& config, std::int64_t context) {
-        return fp8_equivalent_flops(flops_per_token(config, context)) / fp8_equivalent_flops(v32_flops_per_token(context));
+        return fp8_equivalent_flops(flops_per_token(config, context)) /
+               fp8_equivalent_flops(v32_flops_per_token(context));
     };
     EXPECT_NEAR(ratio(published_flash(), 1048576), 0.102, 0.0005);
     EXPECT_NEAR(ratio(published_pro(), 1048576), 0.269, 0.0005);

@@ -18,7 +18,8 @@ constexpr JsonLimits kIndexLimits{
 
 Result<void> check_shard_name(std::string_view name) {
     const auto plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
     };
     const bool good = name.size() <= 200 && name.ends_with(".safetensors") && !name.starts_with('.') &&
                       std::all_of(name.begin(), name.end(), plain);
@@ -56,7 +57,8 @@ class IndexReader : public JsonEvents {
             in_map_ = text == "weight_map";
             in_metadata_ = text == "metadata";
         } else if (in_map_) {
-            if (index.tensors.size() == kTensorsMax) return resource_exhausted(fmt::format("more than {} tensors", kTensorsMax));
+            if (index.tensors.size() == kTensorsMax)
+                return resource_exhausted(fmt::format("more than {} tensors", kTensorsMax));
             index.tensors.push_back({std::move(text), -1});
         }
         total_size_next_ = depth_ == 2 && in_metadata_ && text == "total_size";
@@ -69,7 +71,8 @@ class IndexReader : public JsonEvents {
         auto found = shard_ids_.find(text);
         if (found == shard_ids_.end()) {
             if (auto name = check_shard_name(text); !name.ok()) return with_context(current(), std::move(name).error());
-            if (index.shards.size() == kShardsMax) return resource_exhausted(fmt::format("more than {} shards", kShardsMax));
+            if (index.shards.size() == kShardsMax)
+                return resource_exhausted(fmt::format("more than {} shards", kShardsMax));
             found = shard_ids_.emplace(text, static_cast<int>(index.shards.size())).first;
             index.shards.push_back(std::move(text));
         }
@@ -95,7 +98,9 @@ class IndexReader : public JsonEvents {
         if (depth_ < 2 || index.tensors.empty()) return "weight_map";
         return fmt::format("weight_map: \"{}\"", printable(index.tensors.back().tensor));
     }
-    Error wrong(std::string_view what) const { return corrupt(fmt::format("{}: {} where a file name belongs", current(), what)); }
+    Error wrong(std::string_view what) const {
+        return corrupt(fmt::format("{}: {} where a file name belongs", current(), what));
+    }
 
     int depth_ = 0;  // open objects
     int lists_ = 0;

@@ -1,5 +1,6 @@
-// model.safetensors.index.json: which shard holds which tensor. Names of shards are plain file names in the checkpoint's
-// own directory; anything else is refused. Stateless; any thread. Reads Pro's 145,116 names in about 0.2 s.
+// model.safetensors.index.json: which shard holds which tensor. Names of shards are plain file names in the
+// checkpoint's own directory; anything else is refused. Stateless; any thread. Reads Pro's 145,116 names in about 0.2
+// s.
 #pragma once
 
 #include <cstdint>

@@ -26,14 +26,22 @@ constexpr std::uint64_t kSpareBytes = std::uint64_t{64} << 20;
 // Order of dtypes inside a published shard: by descending rank, names within.
 int rank(DType dtype) {
     switch (dtype) {
-        case DType::i64: return 8;
-        case DType::f32: return 7;
-        case DType::i32: return 6;
-        case DType::bf16: return 5;
-        case DType::f8_e8m0: return 4;
-        case DType::f8_e4m3: return 3;
-        case DType::i8: return 2;
-        default: return 0;
+        case DType::i64:
+            return 8;
+        case DType::f32:
+            return 7;
+        case DType::i32:
+            return 6;
+        case DType::bf16:
+            return 5;
+        case DType::f8_e8m0:
+            return 4;
+        case DType::f8_e4m3:
+            return 3;
+        case DType::i8:
+            return 2;
+        default:
+            return 0;
     }
 }
 
@@ -69,7 +77,10 @@ std::string shard_name(std::size_t shard, std::size_t count) {
 class Writer {
   public:
     Writer(const Config& config, const SynthOptions& options)
-        : config_(config), options_(options), shards_(plan_shards(config, options.form)), team_(std::max(1, options.threads)) {
+        : config_(config),
+          options_(options),
+          shards_(plan_shards(config, options.form)),
+          team_(std::max(1, options.threads)) {
         for (const auto& shard : shards_) {
             for (const Planned& tensor : shard) {
                 report_.bytes += static_cast<std::int64_t>(tensor.spec.bytes());
@@ -102,7 +113,8 @@ class Writer {
     Result<void> check_space(const std::filesystem::path& directory) const {
         // Headers and index: well under 512 bytes a tensor.
         const auto headers = static_cast<std::uint64_t>(report_.tensors) * 512;
-        const std::uint64_t need = (options_.sparse ? 0 : static_cast<std::uint64_t>(report_.bytes)) + headers + kSpareBytes;
+        const std::uint64_t need =
+            (options_.sparse ? 0 : static_cast<std::uint64_t>(report_.bytes)) + headers + kSpareBytes;
         TRY_ASSIGN(const std::uint64_t free, io::free_space(directory));
         if (free >= need) return Ok{};
         return resource_exhausted(fmt::format("{}: {:.2f} GB needed, {:.2f} GB free", directory.string(),
@@ -145,7 +157,8 @@ class Writer {
         std::vector<std::vector<std::byte>> buffers(static_cast<std::size_t>(team_.size()));
         team_.for_each(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t i, int member) {
             if (failed.load(std::memory_order_relaxed)) return;
-            auto result = write_chunk(file, chunks[static_cast<std::size_t>(i)], buffers[static_cast<std::size_t>(member)]);
+            auto result =
+                write_chunk(file, chunks[static_cast<std::size_t>(i)], buffers[static_cast<std::size_t>(member)]);
             const std::lock_guard lock(mutex);
             if (!result.ok()) {
                 if (!failed.exchange(true)) error = std::move(result).error();
@@ -175,10 +188,12 @@ class Writer {
         for (std::size_t i = 0; i < shards_.size(); ++i)
             for (const Planned& tensor : shards_[i]) names.emplace_back(tensor.spec.name, i);
         std::sort(names.begin(), names.end());
-        std::string out = fmt::format("{{\n \"metadata\": {{\n  \"total_size\": {}\n }},\n \"weight_map\": {{", report_.bytes);
+        std::string out =
+            fmt::format("{{\n \"metadata\": {{\n  \"total_size\": {}\n }},\n \"weight_map\": {{", report_.bytes);
         const char* separator = "\n";
         for (const auto& [name, shard] : names) {  // names of the inventory need no escapes
-            fmt::format_to(std::back_inserter(out), "{}  \"{}\": \"{}\"", separator, name, shard_name(shard, shards_.size()));
+            fmt::format_to(std::back_inserter(out), "{}  \"{}\": \"{}\"", separator, name,
+                           shard_name(shard, shards_.size()));
             separator = ",\n";
         }
         return out + "\n }\n}\n";
@@ -196,7 +211,8 @@ class Writer {
 
 }  // namespace
 
-Result<SynthReport> write_synthetic(const Config& config, const std::filesystem::path& directory, const SynthOptions& options) {
+Result<SynthReport> write_synthetic(const Config& config, const std::filesystem::path& directory,
+                                    const SynthOptions& options) {
     return Writer(config, options).write(directory);
 }
 

@@ -1,7 +1,7 @@
-// Random checkpoints in the official layout (spec architecture 2): names, shapes, dtypes, one shard per layer, tensors in a
-// shard by dtype and name, index, config. A tensor's bytes depend on (seed, name) and its shape alone, so they do not change
-// with the number of threads or with what else is written. Weights are scaled so that activations keep unit variance at any
-// depth and experts are chosen evenly; they carry no knowledge: good for speed, memory and numerics.
+// Random checkpoints in the official layout (spec architecture 2): names, shapes, dtypes, one shard per layer, tensors
+// in a shard by dtype and name, index, config. A tensor's bytes depend on (seed, name) and its shape alone, so they do
+// not change with the number of threads or with what else is written. Weights are scaled so that activations keep unit
+// variance at any depth and experts are chosen evenly; they carry no knowledge: good for speed, memory and numerics.
 //
 // Writing costs what the drive costs: a core fills 1.5 GB/s and more.
 #pragma once
@@ -47,8 +47,10 @@ struct SynthReport {
     int shards = 0;
 };
 
-// Writes the checkpoint, or nothing. Errors: invalid_argument (target), resource_exhausted (drive too small), io, cancelled.
-Result<SynthReport> write_synthetic(const Config& config, const std::filesystem::path& directory, const SynthOptions& options);
+// Writes the checkpoint, or nothing. Errors: invalid_argument (target), resource_exhausted (drive too small), io,
+// cancelled.
+Result<SynthReport> write_synthetic(const Config& config, const std::filesystem::path& directory,
+                                    const SynthOptions& options);
 
 // config.json of this model, as published files have it.
 std::string config_json(const Config& config, const Form& form);

@@ -104,7 +104,8 @@ void put_float(float value, DType dtype, std::int64_t i, std::byte* out) {
     }
 }
 
-void fill_normal(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count, std::byte* out) {
+void fill_normal(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count,
+                 std::byte* out) {
     const Tables& t = tables();
     const auto mean = static_cast<float>(f.mean);
     const auto sigma = static_cast<float>(f.sigma);
@@ -140,9 +141,10 @@ void fill_bytes(std::uint64_t key, std::int64_t first, std::int64_t count, std::
     }
 }
 
-// Half the scales are 2^a; the rest 2^(a-1) and 2^(a+1), shared out so that the mean square is sigma^2. With r = sigma / 2^a
-// in [0.79, 1.58): r^2 = 1/2 + (1/2) ((1 - q) / 4 + 4 q).
-void fill_scales(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count, std::byte* out) {
+// Half the scales are 2^a; the rest 2^(a-1) and 2^(a+1), shared out so that the mean square is sigma^2. With r = sigma
+// / 2^a in [0.79, 1.58): r^2 = 1/2 + (1/2) ((1 - q) / 4 + 4 q).
+void fill_scales(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count,
+                 std::byte* out) {
     const int a = static_cast<int>(std::floor(std::log2(f.sigma / std::sqrt(0.625))));
     const double r = f.sigma / std::exp2(a);
     const double q = (2 * r * r - 1.25) / 3.75;
@@ -160,14 +162,16 @@ void fill_scales(const Fill& f, DType dtype, std::uint64_t key, std::int64_t fir
 }
 
 // Floyd's way to draw f.row distinct ids below f.bound.
-void fill_expert_ids(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count, std::byte* out) {
+void fill_expert_ids(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count,
+                     std::byte* out) {
     CHECK(dtype == DType::i64 && first % f.row == 0 && count % f.row == 0, "{} {}", first, count);
     std::vector<std::int64_t> ids;
     for (std::int64_t at = 0; at < count; at += f.row) {
         ids.clear();
         for (std::int64_t limit = f.bound - f.row; limit < f.bound; ++limit) {
             const std::uint64_t counter = static_cast<std::uint64_t>(first + at) + ids.size();
-            const auto id = static_cast<std::int64_t>(random_bits(key, counter) % static_cast<std::uint64_t>(limit + 1));
+            const auto id =
+                static_cast<std::int64_t>(random_bits(key, counter) % static_cast<std::uint64_t>(limit + 1));
             const bool taken = std::find(ids.begin(), ids.end(), id) != ids.end();
             ids.push_back(taken ? limit : id);
         }
@@ -216,10 +220,14 @@ Fill fill_of(const Config& c, const Form& form, const Parameter& p, bool scale) 
             if (!scale) return {fp4 ? Law::e2m1_pairs : Law::e4m3};
             return {Law::scales, 0, sigma / (fp4 ? tables().e2m1_rms : tables().e4m3_rms)};
         }
-        case Storage::bf16: return {Law::normal, 0, name == "embed" ? 1 : sigma};
-        case Storage::norm: return {Law::normal, 1, 0.1};
-        case Storage::hash: return {Law::expert_ids, 0, 1, p.cols, c.n_routed_experts};
-        case Storage::f32: break;
+        case Storage::bf16:
+            return {Law::normal, 0, name == "embed" ? 1 : sigma};
+        case Storage::norm:
+            return {Law::normal, 1, 0.1};
+        case Storage::hash:
+            return {Law::expert_ids, 0, 1, p.cols, c.n_routed_experts};
+        case Storage::f32:
+            break;
     }
     if (name.ends_with("_base")) return {Law::hyper_base, 0, 0.5, c.hc_mult};
     if (name.ends_with("_scale")) return {Law::normal, 0.6, 0.1};
@@ -236,16 +244,24 @@ std::uint64_t tensor_key(std::uint64_t seed, std::string_view name) {
     return mix(hash ^ mix(seed + 0x9e3779b97f4a7c15u));
 }
 
-std::int64_t fill_grain(const Fill& f) { return f.law == Fill::Law::expert_ids ? f.row : 8; }
+std::int64_t fill_grain(const Fill& f) {
+    return f.law == Fill::Law::expert_ids ? f.row : 8;
+}
 
 void fill(const Fill& f, DType dtype, std::uint64_t key, std::int64_t first, std::int64_t count, std::byte* out) {
     switch (f.law) {
-        case Fill::Law::normal: return fill_normal(f, dtype, key, first, count, out);
-        case Fill::Law::e4m3: return fill_e4m3(key, first, count, out);
-        case Fill::Law::e2m1_pairs: return fill_bytes(key, first, count, out);
-        case Fill::Law::scales: return fill_scales(f, dtype, key, first, count, out);
-        case Fill::Law::expert_ids: return fill_expert_ids(f, dtype, key, first, count, out);
-        case Fill::Law::hyper_base: return fill_hyper_base(f, key, first, count, out);
+        case Fill::Law::normal:
+            return fill_normal(f, dtype, key, first, count, out);
+        case Fill::Law::e4m3:
+            return fill_e4m3(key, first, count, out);
+        case Fill::Law::e2m1_pairs:
+            return fill_bytes(key, first, count, out);
+        case Fill::Law::scales:
+            return fill_scales(f, dtype, key, first, count, out);
+        case Fill::Law::expert_ids:
+            return fill_expert_ids(f, dtype, key, first, count, out);
+        case Fill::Law::hyper_base:
+            return fill_hyper_base(f, key, first, count, out);
     }
 }
 

@@ -1,5 +1,5 @@
-// Aim: what synth writes is a checkpoint: it opens, binds, counts as the inventory says, is the same for every number of
-// threads, has the statistics it promises, and is either whole or not there.
+// Aim: what synth writes is a checkpoint: it opens, binds, counts as the inventory says, is the same for every number
+// of threads, has the statistics it promises, and is either whole or not there.
 #include "model/synth.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 
 class Synth : public testing::Test {
   protected:
-    Synth() : root_(fs::temp_directory_path() / ("baleen-synth-" + std::to_string(::getpid()))) { fs::create_directory(root_); }
+    Synth() : root_(fs::temp_directory_path() / ("baleen-synth-" + std::to_string(::getpid()))) {
+        fs::create_directory(root_);
+    }
     ~Synth() override { fs::remove_all(root_); }
 
     static Config tiny() {
@@ -125,8 +127,9 @@ TEST_F(Synth, OrderInsideAShardAndSplit) {
     ASSERT_TRUE(write_synthetic(tiny(), root_ / "s", options).ok());
     const auto checkpoint = Checkpoint::open(root_ / "s");
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
-    const std::map<tensor::DType, int> ranks{{tensor::DType::i64, 8},     {tensor::DType::f32, 7},     {tensor::DType::bf16, 5},
-                                             {tensor::DType::f8_e8m0, 4}, {tensor::DType::f8_e4m3, 3}, {tensor::DType::i8, 2}};
+    const std::map<tensor::DType, int> ranks{{tensor::DType::i64, 8},     {tensor::DType::f32, 7},
+                                             {tensor::DType::bf16, 5},    {tensor::DType::f8_e8m0, 4},
+                                             {tensor::DType::f8_e4m3, 3}, {tensor::DType::i8, 2}};
     const TensorInfo* last = nullptr;
     for (const TensorInfo& tensor : (*checkpoint)->tensors()) {
         if (last != nullptr && last->shard == tensor.shard) {
@@ -190,7 +193,8 @@ TEST_F(Synth, StatisticsAreAsPromised) {
     ASSERT_EQ(ids.size(), 1024u * 6);
     std::vector<int> used(16, 0);
     for (std::size_t row = 0; row < 1024; ++row) {
-        std::set<int> distinct(ids.begin() + static_cast<std::ptrdiff_t>(row * 6), ids.begin() + static_cast<std::ptrdiff_t>(row * 6 + 6));
+        std::set<int> distinct(ids.begin() + static_cast<std::ptrdiff_t>(row * 6),
+                               ids.begin() + static_cast<std::ptrdiff_t>(row * 6 + 6));
         EXPECT_EQ(distinct.size(), 6u) << "row " << row;
         for (const int id : distinct) ++used[static_cast<std::size_t>(id)];
     }
@@ -203,7 +207,9 @@ TEST_F(Synth, RangesAreIndependent) {
     for (const Form& form : {Form{}, with_mtp(true, true, false)}) {
         std::set<std::string> seen;
         for_each_parameter(config, form, [&](const Parameter& p, const std::string& prefix, int layer, int expert) {
-            if (expert > 0 || layer > 3 || p.kind == Kind::embedding || p.kind == Kind::head || !seen.insert(p.name).second) return;
+            if (expert > 0 || layer > 3 || p.kind == Kind::embedding || p.kind == Kind::head ||
+                !seen.insert(p.name).second)
+                return;
             for (const TensorSpec& spec : tensors_of(p, prefix, form)) {
                 const Fill law = fill_of(config, form, p, spec.scale);
                 const std::int64_t size = tensor::element_bytes(spec.dtype);

@@ -163,8 +163,10 @@ class Binder {
     }
 
     Result<void> place(const Resolved& found, const Parameter& parameter, Slot slot) {
-        if (MatrixView** const matrix = std::get_if<MatrixView*>(&slot)) return place_matrix(found, parameter, **matrix);
-        if (const auto ids = std::get_if<std::vector<std::int32_t>*>(&slot)) return read_hash_table(*found.tensor, **ids);
+        if (MatrixView** const matrix = std::get_if<MatrixView*>(&slot))
+            return place_matrix(found, parameter, **matrix);
+        if (const auto ids = std::get_if<std::vector<std::int32_t>*>(&slot))
+            return read_hash_table(*found.tensor, **ids);
         if (const auto floats = std::get_if<std::vector<float>*>(&slot)) return read_floats(*found.tensor, **floats);
         std::vector<float> one;
         TRY(read_floats(*found.tensor, one));
@@ -240,7 +242,8 @@ class Binder {
                 id = small;
             }
             if (id < 0 || id >= config_.n_routed_experts)
-                return bad(tensor, fmt::format("element {} is {}, there are {} experts", i, id, config_.n_routed_experts));
+                return bad(tensor,
+                           fmt::format("element {} is {}, there are {} experts", i, id, config_.n_routed_experts));
             out[i] = static_cast<std::int32_t>(id);
         }
         return Ok{};
@@ -262,7 +265,9 @@ class Binder {
         const std::byte* const data = checkpoint_.data(*job.tensor);
         const std::size_t bytes = job.tensor->bytes;
         switch (job.task) {
-            case Job::Task::copy: std::memcpy(job.target, data, bytes); return {};
+            case Job::Task::copy:
+                std::memcpy(job.target, data, bytes);
+                return {};
             case Job::Task::check_scales: {
                 const void* const nan = std::memchr(data, 255, bytes);
                 if (nan == nullptr) return {};
@@ -273,7 +278,8 @@ class Binder {
                     float scale = 0;
                     std::memcpy(&scale, data + 4 * i, 4);
                     std::uint8_t code = 0;
-                    if (!tensor::f32_to_ue8m0(scale, &code)) return fmt::format("scale {} is {}, not a power of two", i, scale);
+                    if (!tensor::f32_to_ue8m0(scale, &code))
+                        return fmt::format("scale {} is {}, not a power of two", i, scale);
                     job.target[i] = static_cast<std::byte>(code);
                 }
                 return {};

@@ -1,5 +1,5 @@
-// Aim: binding finds every tensor of every variant, decides storage tensor by tensor, and refuses what is missing, misshapen
-// or holds a number no weight may be, naming file and tensor. Golden checkpoints bind.
+// Aim: binding finds every tensor of every variant, decides storage tensor by tensor, and refuses what is missing,
+// misshapen or holds a number no weight may be, naming file and tensor. Golden checkpoints bind.
 #include "model/weights.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,8 @@ Form mtp_form(bool base = false) {
 
 // A checkpoint written out, opened and bound; kept together because weights point into it.
 struct Bound {
-    explicit Bound(const EditableCheckpoint& editable, const BindOptions& options = {.mtp = true}) : scratch("weights") {
+    explicit Bound(const EditableCheckpoint& editable, const BindOptions& options = {.mtp = true})
+        : scratch("weights") {
         editable.write(scratch.path());
         auto opened = Checkpoint::open(scratch.path());
         if (!opened.ok()) {
@@ -47,11 +48,13 @@ struct Bound {
     std::string error;
 };
 
-void expect_refused(const EditableCheckpoint& editable, const std::string& tensor, std::initializer_list<const char*> words = {}) {
+void expect_refused(const EditableCheckpoint& editable, const std::string& tensor,
+                    std::initializer_list<const char*> words = {}) {
     const Bound bound(editable);
     ASSERT_FALSE(bound.weights) << "bound in spite of " << tensor;
     EXPECT_TRUE(bound.error.starts_with("model.safetensors: tensor \"" + tensor + "\"")) << bound.error;
-    for (const char* word : words) EXPECT_NE(bound.error.find(word), std::string::npos) << word << " in: " << bound.error;
+    for (const char* word : words)
+        EXPECT_NE(bound.error.find(word), std::string::npos) << word << " in: " << bound.error;
 }
 
 template <class T>
@@ -64,7 +67,8 @@ TEST(Weights, GoldenCheckpointsBind) {
     std::vector<fs::path> directories{root / "tests/golden/tiny/checkpoint", root / "models/krill"};
     const fs::path shared = root / "../shared";
     if (fs::exists(shared / "golden")) {
-        for (const char* name : {"tiny", "small-dims", "base", "pro-like"}) directories.push_back(shared / "golden" / name / "checkpoint");
+        for (const char* name : {"tiny", "small-dims", "base", "pro-like"})
+            directories.push_back(shared / "golden" / name / "checkpoint");
         directories.push_back(shared / "krill0/checkpoint");
     } else {
         GTEST_LOG_(INFO) << "../shared is absent: only the checkpoints in the tree are tried";
@@ -100,7 +104,8 @@ TEST(Weights, ViewsPointIntoTheMapping) {
     EXPECT_EQ(wq_b.scale_stride, 1);
     const MatrixView& w2 = w.experts[3][1].w2;  // of mtp.0
     EXPECT_EQ(w2.data, bound.checkpoint->data(*bound.checkpoint->find("mtp.0.ffn.experts.1.w2.weight")));
-    EXPECT_EQ(static_cast<const void*>(w2.scales), bound.checkpoint->data(*bound.checkpoint->find("mtp.0.ffn.experts.1.w2.scale")));
+    EXPECT_EQ(static_cast<const void*>(w2.scales),
+              bound.checkpoint->data(*bound.checkpoint->find("mtp.0.ffn.experts.1.w2.scale")));
     EXPECT_EQ(w2.format, tensor::WeightFormat::fp4);
     EXPECT_EQ(w2.scale_stride, 4);
     float scale = 0;
@@ -120,7 +125,8 @@ TEST(Weights, EveryTensorMissingMisshapenOrOfAnotherType) {
     ASSERT_TRUE(Bound(whole).weights) << Bound(whole).error;
     for (const EditableTensor& tensor : whole.tensors) {
         // One routed expert in the backbone and one in the draft block stand for all.
-        const bool other_expert = tensor.name.find("experts.0") != std::string::npos && !tensor.name.starts_with("layers.1");
+        const bool other_expert =
+            tensor.name.find("experts.0") != std::string::npos && !tensor.name.starts_with("layers.1");
         if (other_expert) continue;
         EditableCheckpoint edited = whole;
         edited.erase(tensor.name);
@@ -140,7 +146,8 @@ TEST(Weights, EveryTensorMissingMisshapenOrOfAnotherType) {
 }
 
 TEST(Weights, Scales) {
-    for (const char* name : {"layers.0.attn.wo_a.scale", "layers.2.ffn.experts.1.w3.scale", "mtp.0.h_proj.scale", "layers.1.ffn.shared_experts.w2.scale"}) {
+    for (const char* name : {"layers.0.attn.wo_a.scale", "layers.2.ffn.experts.1.w3.scale", "mtp.0.h_proj.scale",
+                             "layers.1.ffn.shared_experts.w2.scale"}) {
         EditableCheckpoint editable(mtp_form());
         editable.at(name).data.back() = static_cast<char>(255);
         expect_refused(editable, name, {"255"});
@@ -199,7 +206,8 @@ TEST(Weights, StorageIsDecidedTensorByTensor) {
 TEST(Weights, HashTables) {
     const std::string name = "layers.0.ffn.gate.tid2eid";
     const EditableCheckpoint whole{Form{}};
-    for (const std::int64_t bad : {std::int64_t{-1}, std::int64_t{2}, std::int64_t{1} << 32, std::numeric_limits<std::int64_t>::min()}) {
+    for (const std::int64_t bad :
+         {std::int64_t{-1}, std::int64_t{2}, std::int64_t{1} << 32, std::numeric_limits<std::int64_t>::min()}) {
         EditableCheckpoint edited = whole;
         put(edited.at(name), 63, bad);
         expect_refused(edited, name, {"63", "2 experts"});
@@ -218,7 +226,8 @@ TEST(Weights, HashTables) {
 }
 
 TEST(Weights, SmallVectorsMustBeFinite) {
-    for (const char* name : {"layers.1.ffn.gate.bias", "layers.1.attn.attn_sink", "layers.1.attn.compressor.ape", "hc_head_base", "layers.0.hc_ffn_scale", "hc_head_scale"}) {
+    for (const char* name : {"layers.1.ffn.gate.bias", "layers.1.attn.attn_sink", "layers.1.attn.compressor.ape",
+                             "hc_head_base", "layers.0.hc_ffn_scale", "hc_head_scale"}) {
         EditableCheckpoint editable{Form{}};
         put(editable.at(name), 0, std::nanf(""));
         expect_refused(editable, name, {"nan"});
@@ -292,7 +301,8 @@ TEST(Weights, VariantsWithExtras) {
     ASSERT_TRUE(with_vision.weights) << with_vision.error;
     EXPECT_TRUE(with_vision.weights->layers[0].gate.bias.empty()) << "hash layers route by table";
     EXPECT_TRUE(with_vision.checkpoint->find("aligner.0.weight")->foreign_dtype == "F4");
-    for (std::size_t i = count; i < vision.tensors.size(); ++i) EXPECT_TRUE(ignorable(with_vision.checkpoint->config(), vision.tensors[i].name));
+    for (std::size_t i = count; i < vision.tensors.size(); ++i)
+        EXPECT_TRUE(ignorable(with_vision.checkpoint->config(), vision.tensors[i].name));
 
     Form dspark;
     dspark.draft = Draft::dspark;
@@ -306,7 +316,8 @@ TEST(Weights, VariantsWithExtras) {
     EditableCheckpoint base(mtp_form(true));
     const Bound with_copies(base);
     ASSERT_TRUE(with_copies.weights) << with_copies.error;
-    EXPECT_EQ(with_copies.weights->head.data, with_copies.checkpoint->data(*with_copies.checkpoint->find("head.weight")));
+    EXPECT_EQ(with_copies.weights->head.data,
+              with_copies.checkpoint->data(*with_copies.checkpoint->find("head.weight")));
     base.at("mtp.0.embed.weight").name = "mtp.0.emb.tok_emb.weight";
     EXPECT_TRUE(Bound(base).weights);
 }
@@ -317,7 +328,8 @@ TEST(Weights, ErrorsAreTheSameForAnyNumberOfThreads) {
     editable.at("layers.2.ffn.experts.1.w2.scale").data[7] = static_cast<char>(255);
     for (const int threads : {1, 2, 5}) {
         const Bound bound(editable, {.mtp = true, .check_scales = true, .threads = threads});
-        EXPECT_TRUE(bound.error.starts_with("model.safetensors: tensor \"layers.1.ffn.experts.0.w1.scale\"")) << bound.error;
+        EXPECT_TRUE(bound.error.starts_with("model.safetensors: tensor \"layers.1.ffn.experts.0.w1.scale\""))
+            << bound.error;
     }
 }
 
