@@ -19,7 +19,9 @@ RopeTable::RopeTable(const model::Config& config, bool compressed) {
     double high = std::min(std::ceil(correction(yarn.beta_slow)), dim - 1.0);
     if (high == low) high += 0.001;
     for (int i = 0; i < dim / 2; ++i) {
-        float frequency = static_cast<float>(1.0 / std::pow(base, static_cast<double>(static_cast<float>(2 * i) / static_cast<float>(dim))));
+        // The reference raises in float32, then divides: two roundings. One ulp less is 0.06 rad at a million tokens.
+        const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
+        float frequency = 1.0f / static_cast<float>(std::pow(base, static_cast<double>(exponent)));
         if (compressed) {
             const float ramp = std::clamp(static_cast<float>((i - low) / (high - low)), 0.0f, 1.0f);
             frequency = frequency / static_cast<float>(yarn.factor) * ramp + frequency * (1 - ramp);
