@@ -7,6 +7,7 @@
 
 #include "cli/bench.h"
 #include "cli/command.h"
+#include "cli/encode.h"
 #include "cli/generate.h"
 #include "cli/inspect.h"
 #include "cli/synth.h"
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
         add_inspect(app),
         add_synth(app),
         add_tokenize(app),
+        add_encode(app),
         add_bench(app),
         add_verify(app),
     };
