@@ -54,16 +54,11 @@ Result<Prepared> prepare(const Options& options) {
     GenerateInput& input = prepared.input;
     if (input.prompt.ids.empty()) return invalid_argument("the prompt is empty");
 
-    SamplingArguments sampling = options.sampling;
-    if (!sampling.temperature) sampling.temperature = input.temperature;
-    if (!sampling.top_p) sampling.top_p = input.top_p;
-    if (!sampling.seed) sampling.seed = input.seed;
     sched::GenerationRequest& request = prepared.request;
-    TRY_ASSIGN(request.sampling, resolve_sampling(sampling, prepared.files));
+    TRY_ASSIGN(request.sampling, resolve_sampling(options.sampling.over(input.sampling), prepared.files));
     request.prompt_tokens = static_cast<std::int64_t>(input.prompt.ids.size());
     const std::optional<std::int64_t> wanted = options.tokens_max ? options.tokens_max : input.tokens_max;
-    TRY_ASSIGN(request.tokens_max, sched::answer_tokens_max(request.prompt_tokens, wanted,
-                                                            sched::default_tokens_max(input.prompt.thinking, input.prompt.effort_max),
+    TRY_ASSIGN(request.tokens_max, sched::answer_tokens_max(request.prompt_tokens, wanted, input.prompt.tokens_default,
                                                             prepared.files.context_max(options.model)));
     if (!options.ignore_eos) request.end_tokens = prepared.files.end_tokens;
     request.answer = std::move(input.prompt.answer);

@@ -35,13 +35,42 @@ Result<std::string> file_of(const std::string& argument) {
 }
 
 // One user message with the options of the command line.
-Result<text::ChatPrompt> chat_of(std::string message, const InputOptions& options) {
-    text::ChatPrompt chat;
-    chat.messages.push_back(text::Message::of(text::Role::user, std::move(message)));
-    chat.mode = options.thinking == "off" ? text::ThinkingMode::chat : text::ThinkingMode::thinking;
-    if (options.effort) { TRY_ASSIGN(chat.effort, text::parse_effort(*options.effort)); }
-    TRY_ASSIGN(chat.version, text::parse_prompt_version(options.prompt_version));
-    return chat;
+Result<serve::ChatRequest> request_of(std::string message, const InputOptions& options) {
+    serve::ChatRequest request;
+    request.prompt.messages.push_back(text::Message::of(text::Role::user, std::move(message)));
+    request.prompt.mode = options.thinking == "off" ? text::ThinkingMode::chat : text::ThinkingMode::thinking;
+    if (options.effort) {
+        TRY_ASSIGN(request.prompt.effort, text::parse_effort(*options.effort));
+    }
+    TRY_ASSIGN(request.prompt.version, text::parse_prompt_version(options.prompt_version));
+    return request;
+}
+
+// A request body; the command line wins over it.
+Result<GenerateInput> from_body(std::string_view body, const InputOptions& options, const text::Tokenizer& tokenizer) {
+    serve::ChatRequestOptions rules;
+    TRY_ASSIGN(rules.version, text::parse_prompt_version(options.prompt_version));
+    rules.model_required = false;
+    rules.default_thinking = options.thinking != "off";
+    rules.honour_sampling = true;
+    TRY_ASSIGN(serve::ChatRequest request, serve::parse_chat_request(body, rules));
+    if (options.thinking) {
+        request.prompt.mode = options.thinking == "off" ? text::ThinkingMode::chat : text::ThinkingMode::thinking;
+        if (options.thinking == "on" && request.prompt.tool_forced()) return invalid_argument("Thinking mode does not support this tool_choice");
+    }
+    if (options.effort) {
+        TRY_ASSIGN(request.prompt.effort, text::parse_effort(*options.effort));
+    }
+    GenerateInput input;
+    TRY_ASSIGN(input.prompt, prepare_chat(request, tokenizer));
+    input.tokens_max = request.max_tokens;
+    input.sampling.temperature = static_cast<float>(request.sampling.temperature);
+    input.sampling.top_p = static_cast<float>(request.sampling.top_p);
+    input.sampling.top_k = request.sampling.top_k;
+    input.sampling.min_p = static_cast<float>(request.sampling.min_p);
+    input.sampling.seed = request.sampling.seed;
+    if (request.logprobs) input.top_logprobs = request.top_logprobs;
+    return input;
 }
 
 }  // namespace
@@ -84,12 +113,15 @@ Result<GenerateInput> read_input(const InputOptions& options, const ModelFiles& 
         input.prompt = prepare_raw(text, *files.tokenizer);
         return input;
     }
-    if (options.prompt) {
-        TRY_ASSIGN(std::string text, text_of(*options.prompt));
-        TRY_ASSIGN(const text::ChatPrompt chat, chat_of(std::move(text), options));
-        TRY_ASSIGN(input.prompt, prepare_chat(chat, *files.tokenizer));
-        return input;
+    if (options.messages) {
+        TRY_ASSIGN(const std::string body, file_of(*options.messages));
+        auto read = from_body(body, options, *files.tokenizer);
+        if (!read.ok()) return with_context(*options.messages == "-" ? "standard input" : *options.messages, std::move(read).error());
+        return read;
     }
+    TRY_ASSIGN(std::string text, text_of(*options.prompt));
+    TRY_ASSIGN(const serve::ChatRequest request, request_of(std::move(text), options));
+    TRY_ASSIGN(input.prompt, prepare_chat(request, *files.tokenizer));
     return input;
 }
 

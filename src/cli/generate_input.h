@@ -24,10 +24,9 @@ Result<void> check_input(const InputOptions& options);
 
 struct GenerateInput {
     PreparedPrompt prompt;
-    // From a request body; absent otherwise.
+    // From a request body, whose absent fields have the API's defaults; otherwise empty.
     std::optional<std::int64_t> tokens_max;
-    std::optional<float> temperature, top_p;
-    std::optional<std::uint64_t> seed;
+    SamplingArguments sampling;
     int top_logprobs = -1;
 };
 Result<GenerateInput> read_input(const InputOptions& options, const ModelFiles& files);

@@ -17,6 +17,9 @@ namespace baleen::cli {
 namespace {
 
 constexpr std::size_t kSmallFileBytes = std::size_t{1} << 20;
+// A step of a model this small takes less time than a sleeping thread needs to wake: on a busy machine a second thread
+// made krill a hundred times slower, on a quiet one hardly faster.
+constexpr std::uint64_t kOneThreadBytes = std::uint64_t{32} << 20;
 
 bool is_there(const std::filesystem::path& path) {
     std::error_code error;
@@ -88,7 +91,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("--model", options.model, "model directory, or krill")->capture_default_str();
     app.add_option("--context", options.context, "tokens of prompt and answer together at most (default: what the model can)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
-    app.add_option("--threads", options.threads, "threads (default: every CPU this process may use)")->check(CLI::Range(1, 1024));
+    app.add_option("--threads", options.threads, "threads (default: every CPU this process may use; 1 for models below 32 MiB)")->check(CLI::Range(1, 1024));
     app.add_option("--numerics", options.numerics, "official: roundings as in the published reference; weights-only: none of activations")
         ->capture_default_str()
         ->check(CLI::IsMember({"official", "weights-only"}));
@@ -130,6 +133,7 @@ Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFiles& files, con
     engine.context = std::min(context, files.config.max_position_embeddings);
     {
         TRY_ASSIGN(const std::unique_ptr<model::Checkpoint> checkpoint, model::Checkpoint::open(files.directory));
+        if (engine.threads == 0 && checkpoint->total_bytes() < kOneThreadBytes) engine.threads = 1;
         const engine::Plan plan = engine::make_plan(files.config, {.context = engine.context,
                                                                    .rows_per_step = engine.rows_per_step,
                                                                    .packed = engine.numerics == engine::Numerics::official,
@@ -157,12 +161,22 @@ void add_sampling_options(CLI::App& app, SamplingArguments& sampling) {
     app.add_option("--seed", sampling.seed, "0 to 2^63-1; same seed, same answer (default: random, told at the end)");
 }
 
+SamplingArguments SamplingArguments::over(const SamplingArguments& other) const {
+    SamplingArguments both = *this;
+    if (!both.temperature) both.temperature = other.temperature;
+    if (!both.top_p) both.top_p = other.top_p;
+    if (!both.top_k) both.top_k = other.top_k;
+    if (!both.min_p) both.min_p = other.min_p;
+    if (!both.seed) both.seed = other.seed;
+    return both;
+}
+
 Result<engine::SamplingOptions> resolve_sampling(const SamplingArguments& arguments, const ModelFiles& files) {
     engine::SamplingOptions options;
     options.temperature = arguments.temperature.value_or(files.temperature);
     options.top_p = arguments.top_p.value_or(files.top_p);
-    options.top_k = arguments.top_k;
-    options.min_p = arguments.min_p;
+    options.top_k = arguments.top_k.value_or(0);
+    options.min_p = arguments.min_p.value_or(0.0f);
     options.seed = arguments.seed ? *arguments.seed : random_seed();
     TRY(engine::check_sampling(options));
     if (options.seed >> 63 != 0) return invalid_argument("seed must be between 0 and 2^63 - 1");

@@ -46,9 +46,12 @@ Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFiles& files, con
 // Sampling as the user asked for it; what is absent comes from the model's files, the seed from the system.
 struct SamplingArguments {
     std::optional<float> temperature, top_p;
-    int top_k = 0;
-    float min_p = 0;
+    std::optional<int> top_k;
+    std::optional<float> min_p;
     std::optional<std::uint64_t> seed;
+
+    // These, and those of `other` where these say nothing.
+    SamplingArguments over(const SamplingArguments& other) const;
 };
 void add_sampling_options(CLI::App& app, SamplingArguments& sampling);
 Result<engine::SamplingOptions> resolve_sampling(const SamplingArguments& arguments, const ModelFiles& files);

@@ -7,33 +7,12 @@
 
 namespace baleen::cli {
 
-namespace {
-
-// The names of each tool's parameters, as its schema tells them.
-void add_parameters(const std::vector<text::Tool>& tools, text::OutputParserOptions& options) {
-    for (const text::Tool& tool : tools) {
-        const text::PythonJson* parameters = tool.function.find("parameters");
-        const text::PythonJson* properties = parameters != nullptr ? parameters->find("properties") : nullptr;
-        if (properties == nullptr || !properties->is_object()) continue;
-        auto& names = options.tool_parameters[tool.name];
-        for (const auto& [name, schema] : properties->members) names.insert(name);
-    }
-}
-
-}  // namespace
-
-Result<PreparedPrompt> prepare_chat(const text::ChatPrompt& chat, const text::Tokenizer& tokenizer) {
-    const text::EncodingRules rules = text::EncodingRules::rec();
-    TRY_ASSIGN(const text::Prompt prompt, text::render(chat, rules));
+Result<PreparedPrompt> prepare_chat(const serve::ChatRequest& request, const text::Tokenizer& tokenizer) {
+    TRY_ASSIGN(const text::Prompt prompt, text::render(request.prompt, text::EncodingRules::rec()));
     PreparedPrompt prepared;
     TRY(tokenizer.encode(prompt, prepared.ids));
-    text::OutputParserOptions& options = prepared.answer.emplace().parser;
-    options.start = text::output_start(chat, rules);
-    options.continues = !chat.messages.empty() && chat.messages.back().prefix;
-    options.parse_tools = chat.tools_visible();
-    add_parameters(chat.tools, options);
-    prepared.thinking = chat.mode == text::ThinkingMode::thinking;
-    prepared.effort_max = chat.effort == text::Effort::max;
+    prepared.answer = request.answer_options();
+    prepared.tokens_default = request.default_max_tokens();
     return prepared;
 }
 

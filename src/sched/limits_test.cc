@@ -8,13 +8,6 @@
 namespace baleen::sched {
 namespace {
 
-TEST(AnswerTokens, DefaultsOfTheService) {
-    EXPECT_EQ(default_tokens_max(false, false), 8192);
-    EXPECT_EQ(default_tokens_max(false, true), 8192);  // effort means nothing without thinking
-    EXPECT_EQ(default_tokens_max(true, false), 65536);
-    EXPECT_EQ(default_tokens_max(true, true), 131072);
-}
-
 TEST(AnswerTokens, DefaultGivesWayToTheContext) {
     EXPECT_EQ(answer_tokens_max(100, {}, 8192, 131072).value(), 8192);
     EXPECT_EQ(answer_tokens_max(100, {}, 8192, 200).value(), 100);
