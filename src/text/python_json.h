@@ -18,6 +18,13 @@ struct PythonJson {
     enum class Kind { null, boolean, number, string, array, object };
     using Member = std::pair<std::string, PythonJson>;
 
+    PythonJson();  // defined below the class, where Member is complete: clang 14 wants it so
+    ~PythonJson();
+    PythonJson(const PythonJson&);
+    PythonJson(PythonJson&&) noexcept;
+    PythonJson& operator=(const PythonJson&);
+    PythonJson& operator=(PythonJson&&) noexcept;
+
     Kind kind = Kind::null;
     bool boolean = false;
     std::string text;                  // string: decoded UTF-8; number: as it was spelt
@@ -38,6 +45,13 @@ struct PythonJson {
     static PythonJson make_object();
     void add(std::string key, PythonJson value);  // at the end; the key must be new
 };
+
+inline PythonJson::PythonJson() = default;
+inline PythonJson::~PythonJson() = default;
+inline PythonJson::PythonJson(const PythonJson&) = default;
+inline PythonJson::PythonJson(PythonJson&&) noexcept = default;
+inline PythonJson& PythonJson::operator=(const PythonJson&) = default;
+inline PythonJson& PythonJson::operator=(PythonJson&&) noexcept = default;
 
 struct PythonJsonLimits {
     std::size_t bytes = std::size_t{64} << 20;
