@@ -35,6 +35,9 @@ void classify(const model::Checkpoint& checkpoint, InspectReport& report) {
     std::vector<bool> claimed(checkpoint.tensors().size(), false);
     model::Form form = report.form;
     form.draft_copies = false;
+    const auto claim = [&](const model::TensorInfo& tensor) {
+        claimed[static_cast<std::size_t>(&tensor - first)] = true;
+    };
     {
         Warnings wrong(report.warnings, "tensors missing or wrong");
         model::for_each_parameter(
@@ -42,15 +45,22 @@ void classify(const model::Checkpoint& checkpoint, InspectReport& report) {
                 const auto found = model::resolve(checkpoint, p, prefix);
                 if (!found.ok()) {
                     report.usable = false;
-                    return wrong.add(found.error().message);
+                    wrong.add(found.error().message);
+                    for (const model::TensorSpec& spec : model::tensors_of(p, prefix, form)) {
+                        const model::TensorInfo* const tensor = checkpoint.find(spec.name);
+                        if (tensor == nullptr) continue;
+                        claim(*tensor);
+                        report.unknown += {1, static_cast<std::int64_t>(tensor->bytes), 0};
+                    }
+                    return;
                 }
                 model::Count& count =
                     layer < config.num_hidden_layers ? report.kinds[static_cast<std::size_t>(p.kind)] : report.draft;
                 count += {1, static_cast<std::int64_t>(found->tensor->bytes), p.elements()};
-                claimed[static_cast<std::size_t>(found->tensor - first)] = true;
+                claim(*found->tensor);
                 if (found->scale == nullptr) return;
                 count += {1, static_cast<std::int64_t>(found->scale->bytes), 0};
-                claimed[static_cast<std::size_t>(found->scale - first)] = true;
+                claim(*found->scale);
             });
     }
     Warnings unknown(report.warnings, "unknown tensors");

@@ -29,7 +29,7 @@ struct InspectReport {
     std::array<model::Count, model::kKinds> kinds;  // of the backbone, by Kind
     model::Count draft;                             // all draft blocks
     model::Count ignored;                           // known and not used; parameters not counted
-    model::Count unknown;
+    model::Count unknown;                           // not known, or known and not as it must be
 
     // As the config implies.
     model::Account account;

@@ -109,6 +109,7 @@ TEST(Inspect, WhatIsWrongIsNamed) {
          {"layers.2.attn.wkv.scale\" is missing", "norm.weight\": found BF16 [2, 64], expected BF16 [128]",
           "layers.9.something", "tokenizer.json"})
         EXPECT_NE(warnings.find(word), std::string::npos) << word << " in\n" << warnings;
+    EXPECT_EQ(warnings.find("norm.weight\" is not one"), std::string::npos) << warnings;
     EXPECT_EQ(report["kinds"]["ignored"]["tensors"], 1);
     EXPECT_EQ(report["kinds"]["unknown"]["tensors"], 1 + 2);  // the misshapen one and the weight without its scale too
 }
