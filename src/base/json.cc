@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+#include <cstring>
 #include <iterator>
+#include <random>
 #include <type_traits>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -51,32 +54,82 @@ std::string position(std::string_view text, std::size_t offset) {
     return fmt::format("line {}, column {}", line, offset > line_start ? offset - line_start : 1);
 }
 
-// The keys of one open object. Few keys are compared one by one in reused strings; many go to a hash set.
+// Hash of a key under a secret of this process, so that no text can be made whose keys collide.
+std::uint64_t hash_of(std::string_view key) {
+    static const std::uint64_t kSecret = [] {
+        std::random_device device;
+        return (std::uint64_t{device()} << 32) | device();
+    }();
+    const auto fold = [](std::uint64_t a, std::uint64_t b) {
+        const auto product = static_cast<unsigned __int128>(a) * b;
+        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    };
+    std::uint64_t hash = kSecret ^ key.size();
+    for (std::size_t at = 0; at < key.size(); at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, key.data() + at, std::min<std::size_t>(8, key.size() - at));
+        hash = fold(hash ^ word, 0x9e3779b97f4a7c15u ^ (kSecret >> 1));
+    }
+    return hash;
+}
+
+// The keys of one open object, their bytes in one string, memory reused from object to object. Few keys are compared
+// one by one; many are found through a table of slots, at most half full.
 class KeySet {
   public:
     void clear() {
-        used_ = 0;
-        if (!many_.empty()) many_.clear();
+        bytes_.clear();
+        keys_.clear();
+        slots_.clear();
     }
     // False if the key was there before.
-    bool insert(const std::string& key) {
-        if (!many_.empty()) return many_.insert(key).second;
-        for (std::size_t i = 0; i < used_; ++i)
-            if (few_[i] == key) return false;
-        if (used_ == kFew) {
-            many_.insert(few_.begin(), few_.end());
-            return many_.insert(key).second;
+    bool insert(std::string_view key) {
+        const Key entry{hash_of(key), bytes_.size(), key.size()};
+        if (keys_.size() < kFew) {
+            for (const Key& other : keys_)
+                if (same(other, entry.hash, key)) return false;
+        } else {
+            if (slots_.size() < 2 * (keys_.size() + 1)) rebuild();
+            std::uint32_t& slot = find(entry.hash, key);
+            if (slot != kFree) return false;
+            slot = static_cast<std::uint32_t>(keys_.size());
         }
-        if (used_ == few_.size()) few_.emplace_back();
-        few_[used_++] = key;
+        bytes_ += key;
+        keys_.push_back(entry);
         return true;
     }
 
   private:
+    struct Key {
+        std::uint64_t hash;
+        std::size_t begin, size;  // in bytes_
+    };
     static constexpr std::size_t kFew = 12;
-    std::vector<std::string> few_;
-    std::size_t used_ = 0;
-    std::unordered_set<std::string> many_;
+    static constexpr std::uint32_t kFree = ~std::uint32_t{0};
+
+    bool same(const Key& other, std::uint64_t hash, std::string_view key) const {
+        return other.hash == hash && std::string_view(bytes_).substr(other.begin, other.size) == key;
+    }
+    // The slot that holds the key, or the free one where it belongs.
+    std::uint32_t& find(std::uint64_t hash, std::string_view key) {
+        const std::size_t mask = slots_.size() - 1;
+        std::size_t at = hash & mask;
+        while (slots_[at] != kFree && !same(keys_[slots_[at]], hash, key)) at = (at + 1) & mask;
+        return slots_[at];
+    }
+    void rebuild() {
+        slots_.assign(std::bit_ceil(4 * (keys_.size() + 1)), kFree);
+        const std::size_t mask = slots_.size() - 1;
+        for (std::size_t i = 0; i < keys_.size(); ++i) {  // all different
+            std::size_t at = keys_[i].hash & mask;
+            while (slots_[at] != kFree) at = (at + 1) & mask;
+            slots_[at] = static_cast<std::uint32_t>(i);
+        }
+    }
+
+    std::string bytes_;
+    std::vector<Key> keys_;
+    std::vector<std::uint32_t> slots_;  // positions in keys_
 };
 
 // The SAX side of nlohmann's parser: applies the limits, hands on what passes.
