@@ -73,11 +73,15 @@ DemoFact make_fact(Random& r, std::set<std::string>& names) {
     fact.attribute = r.of(kAttributes);
     do fact.name = make_name(r);
     while (!names.insert(fact.name).second);
-    const int digits = 1000 + r.below(99000);
-    const int letters = r.below(3);
-    fact.value = letters == 0 ? fmt::format("{}{}{}-{}", static_cast<char>('A' + r.below(26)), static_cast<char>('A' + r.below(26)),
-                                            static_cast<char>('A' + r.below(26)), 100 + digits % 900)
-                              : fmt::format("{}", digits);
+    const int number = 1000 + r.below(99000);
+    if (r.below(3) == 0) {  // "TRON-556"
+        std::string letters(r.of(kSyllables));
+        letters += r.of(kEndings);
+        for (char& c : letters) c = static_cast<char>(c - 'a' + 'A');
+        fact.value = fmt::format("{}-{}", letters, 100 + number % 900);
+    } else {
+        fact.value = fmt::format("{}", number);
+    }
     switch (r.below(5)) {
         case 0: fact.line = fmt::format("The {} of {} is {}.", fact.attribute, fact.name, fact.value); break;
         case 1: fact.line = fmt::format("{}'s {} is {}.", fact.name, fact.attribute, fact.value); break;

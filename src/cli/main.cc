@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "cli/bench.h"
+#include "cli/chat.h"
 #include "cli/command.h"
 #include "cli/encode.h"
+#include "cli/demo.h"
 #include "cli/generate.h"
 #include "cli/inspect.h"
 #include "cli/synth.h"
@@ -50,6 +52,8 @@ int main(int argc, char** argv) {
 
     using namespace baleen::cli;
     const std::vector<Command> commands = {
+        add_demo(app),
+        add_chat(app),
         add_generate(app),
         add_inspect(app),
         add_synth(app),
