@@ -6,6 +6,8 @@ namespace baleen::kernels::avx2 {
 
 #include "kernels/wide/numbers.inl"
 
+#include "kernels/wide/output.inl"
+
 #include "kernels/wide/products.inl"
 
 }  // namespace baleen::kernels::avx2

@@ -1,4 +1,5 @@
-// E4M3 codes with a scale as bf16 numbers, for products and attention. Included after wide/numbers.inl.
+// What products and attention with vdpbf16ps share: scales, and E4M3 codes as bf16 numbers. Included after
+// wide/numbers.inl.
 
 namespace {
 
@@ -11,6 +12,18 @@ constexpr std::uint8_t kLeastScale = 10, kMostScale = 246;
 // Exponent of a scale byte as it is added to a bf16 number.
 constexpr std::int16_t bf16_exponent(int code) {
     return static_cast<std::int16_t>((code - 127) * 128);
+}
+
+// Whether every one of `count` scales lies in [low, high].
+inline bool scales_fit(const std::uint8_t* codes, std::int64_t count, std::uint8_t low, std::uint8_t high) {
+    const __m512i bottom = _mm512_set1_epi8(static_cast<char>(low)), top = _mm512_set1_epi8(static_cast<char>(high));
+    __mmask64 outside = 0;
+    for (std::int64_t i = 0; i < count; i += 64) {
+        const __mmask64 some = count - i >= 64 ? ~__mmask64{0} : (__mmask64{1} << (count - i)) - 1;
+        const __m512i code = _mm512_maskz_loadu_epi8(some, codes + i);
+        outside |= _mm512_mask_cmplt_epu8_mask(some, code, bottom) | _mm512_mask_cmpgt_epu8_mask(some, code, top);
+    }
+    return outside == 0;
 }
 
 // Whether an E4M3 code under this scale is a normal bf16 number, or zero or NaN: 2^-9 to 448 times the scale.

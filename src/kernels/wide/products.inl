@@ -46,27 +46,15 @@ inline void decode(const std::uint8_t* p, float scale, F* out) {
 struct Job {
     const tensor::MatrixView& w;
     const Rows& x;
-    float* y;
-    std::int64_t y_stride;
-    bool round;
+    Output out;
     std::int64_t row_bytes;
-    float* scales;   // one per step: of the tile row (fp8), or of up to four rows (fp4)
-    float* waiting;  // [rows of a panel, inputs of a tile, lanes]: accumulators between chunks of columns
-    float* panel;    // [rows, cols] decoded weights
+    float* scales;              // one per step: of the tile row (fp8), or of up to four rows (fp4)
+    float* waiting;             // [rows of a panel, inputs of a tile, lanes]: accumulators between chunks of columns
+    float* panel;               // [rows] decoded rows of weights
+    std::int64_t panel_stride;  // from one to the next: a line more than a row has, since rows a multiple of 4 KiB
+                                // apart would fight for the same places in L1
 
     const std::uint8_t* row(std::int64_t r) const { return static_cast<const std::uint8_t*>(w.data) + r * row_bytes; }
-    void write(int input, std::int64_t r, float value) const {
-        y[input * y_stride + r] = round ? to_bf16_one(value) : value;
-    }
-    // Outputs of rows [r, r + 4) for one input; of one row for four inputs.
-    void write_rows(int input, std::int64_t r, __m128 values) const {
-        _mm_storeu_ps(y + input * y_stride + r, round ? to_bf16_four(values) : values);
-    }
-    void write_inputs(int input, std::int64_t r, __m128 values) const {
-        alignas(16) float four[4];
-        _mm_store_ps(four, round ? to_bf16_four(values) : values);
-        for (int i = 0; i < 4; ++i) y[(input + i) * y_stride + r] = four[i];
-    }
 };
 
 // Scales of row r, one per step. False where fp8 scales leave the range in which 256 * scale is finite: such rows are
@@ -100,7 +88,7 @@ void direct(const Job& job, std::int64_t r, int input) {
     F acc[R][X];
     for (int i = 0; i < R; ++i)
         for (int j = 0; j < X; ++j) acc[i][j] = Vec::zero();
-    const std::int64_t cols = job.w.cols, steps = cols / kStep;
+    const std::int64_t cols = job.w.cols, steps = cols / kStep, ahead = bytes_ahead(job.row_bytes, R);
     const std::uint8_t* rows[R];
     for (int i = 0; i < R; ++i) rows[i] = job.row(r + i);
     const float* x = job.x.f32 + input * job.x.stride;
@@ -108,7 +96,7 @@ void direct(const Job& job, std::int64_t r, int input) {
         if (k % kAhead == 0)
             for (int i = 0; i < R; ++i)
                 for (std::int64_t line = 0; line < bytes_of_columns(format, kAhead); line += 64)
-                    __builtin_prefetch(rows[i] + R * job.row_bytes + bytes_of_columns(format, k) + line);
+                    __builtin_prefetch(rows[i] + ahead + bytes_of_columns(format, k) + line, 0, 2);
         for (int i = 0; i < R; ++i) {
             F weights[kVectors];
             float scale = 0;
@@ -122,9 +110,9 @@ void direct(const Job& job, std::int64_t r, int input) {
     }
     for (int j = 0; j < X; ++j) {
         if constexpr (R == 4)
-            job.write_rows(input + j, r, sums_of(acc[0][j], acc[1][j], acc[2][j], acc[3][j]));
+            job.out.rows(input + j, r, sums_of(acc[0][j], acc[1][j], acc[2][j], acc[3][j]));
         else
-            for (int i = 0; i < R; ++i) job.write(input + j, r + i, sum_of(acc[i][j]));
+            for (int i = 0; i < R; ++i) job.out.one(input + j, r + i, sum_of(acc[i][j]));
     }
 }
 
@@ -158,7 +146,7 @@ void tile(const Job& job, const float* panel, std::int64_t r, int input, std::in
         F inputs[X];
         for (int j = 0; j < X; ++j) inputs[j] = Vec::load(x + j * stride + k);
         for (int i = 0; i < R; ++i) {
-            const F weights = Vec::load(panel + i * cols + k);
+            const F weights = Vec::load(panel + i * job.panel_stride + k);
             for (int j = 0; j < X; ++j) acc[i][j] = Vec::fma(weights, inputs[j], acc[i][j]);
         }
     }
@@ -169,9 +157,9 @@ void tile(const Job& job, const float* panel, std::int64_t r, int input, std::in
     }
     for (int i = 0; i < R; ++i) {
         if constexpr (X == 4)
-            job.write_inputs(input, r + i, sums_of(acc[i][0], acc[i][1], acc[i][2], acc[i][3]));
+            job.out.inputs(input, r + i, sums_of(acc[i][0], acc[i][1], acc[i][2], acc[i][3]));
         else
-            for (int j = 0; j < X; ++j) job.write(input + j, r + i, sum_of(acc[i][j]));
+            for (int j = 0; j < X; ++j) job.out.one(input + j, r + i, sum_of(acc[i][j]));
     }
 }
 
@@ -193,7 +181,7 @@ void multiply_panel(const Job& job, const float* panel, std::int64_t r, int rows
         for (std::int64_t begin = 0; begin < cols; begin += kChunk) {
             const std::int64_t end = smaller(begin + kChunk, cols);
             for (int done = 0, step; done < rows; done += step) {
-                const float* part = panel + done * cols;
+                const float* part = panel + done * job.panel_stride;
                 float* waiting = job.waiting + done * kTileInputs * kLanes;
                 step = rows - done >= kTileRows ? kTileRows : rows - done >= 2 ? 2 : 1;
                 if (step == kTileRows)
@@ -231,7 +219,7 @@ void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_row
     }
     for (; r < end; r += panel_rows) {
         const int rows = static_cast<int>(smaller<std::int64_t>(panel_rows, end - r));
-        for (int i = 0; i < rows; ++i) decode_row<format>(job, r + i, job.panel + i * job.w.cols);
+        for (int i = 0; i < rows; ++i) decode_row<format>(job, r + i, job.panel + i * job.panel_stride);
         multiply_panel(job, job.panel, r, rows);
     }
 }
@@ -246,12 +234,19 @@ template <WeightFormat format>
 void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
              std::int64_t y_stride, bool round, Scratch& scratch) {
     const int panel_rows = rows_of_panel(w.cols);
+    const std::int64_t stride = w.cols + 16;
     const std::int64_t scales = (4 * (w.cols / kStep) + 15) / 16 * 16, waiting = panel_rows * kTileInputs * kLanes;
     const bool panel = x.count > Vec::kDirectInputs;
-    const std::int64_t floats = scales + (panel ? waiting + panel_rows * w.cols : 0);
+    const std::int64_t floats = scales + (panel ? waiting + panel_rows * stride : 0);
     auto* memory = static_cast<float*>(reserve(scratch, static_cast<std::size_t>(floats) * sizeof(float)));
-    const Job job{
-        w, x, y, y_stride, round, bytes_of_columns(format, w.cols), memory, memory + scales, memory + scales + waiting};
+    const Job job{w,
+                  x,
+                  {y, y_stride, round},
+                  bytes_of_columns(format, w.cols),
+                  memory,
+                  memory + scales,
+                  memory + scales + waiting,
+                  stride};
     if constexpr (format != WeightFormat::fp8) return segment<format>(job, row_begin, row_end, panel_rows);
     for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
         end = smaller(row_end, (begin / 128 + 1) * 128);
