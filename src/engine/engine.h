@@ -50,6 +50,8 @@ struct EngineOptions {
 // Identifies the weights: SHA-256 over the config fields that enter the arithmetic and, per tensor, name, dtype, shape and one
 // page at a place derived from the name (spec prefix 3.1). Reads a page per tensor.
 std::string model_id(const model::Checkpoint& checkpoint);
+// "official/avx512bf16/9f3c...": profile, kernel set, fingerprint of its arithmetic on this machine.
+std::string numerics_signature(Numerics numerics, const kernels::Kernels& kernels);
 
 enum class RowKind : std::uint8_t { prompt, decode, draft };
 
@@ -111,8 +113,7 @@ class Engine {
     bool has_mtp() const { return weights_.mtp.has_value(); }
     const Counters& counters() const { return counters_; }
 
-    // "official/avx512bf16/9f3c..." : profile, kernel set, fingerprint of its arithmetic on this machine.
-    std::string numerics_signature() const;
+    std::string numerics_signature() const { return engine::numerics_signature(options_.numerics, *kernels_); }
     std::string model_id() const { return engine::model_id(*checkpoint_); }
 
     // A new sequence. invalid_argument: empty prompt, ids outside the vocabulary; resource_exhausted: longer than the context.

@@ -37,9 +37,9 @@ void add_config(io::Sha256& hash, const model::Config& c) {
 
 }  // namespace
 
-std::string Engine::numerics_signature() const {
-    return fmt::format("{}/{}/{:016x}", options_.numerics == Numerics::official ? "official" : "weights-only", kernels_->name,
-                       kernels::fingerprint(*kernels_));
+std::string numerics_signature(Numerics numerics, const kernels::Kernels& kernels) {
+    return fmt::format("{}/{}/{:016x}", numerics == Numerics::official ? "official" : "weights-only", kernels.name,
+                       kernels::fingerprint(kernels));
 }
 
 std::string model_id(const model::Checkpoint& checkpoint) {
