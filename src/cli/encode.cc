@@ -38,7 +38,8 @@ Result<std::string> read_body(const std::string& path) {
     if (file == nullptr) return not_found(fmt::format("{}: cannot be opened", path));
     std::string text;
     char buffer[1 << 16];
-    while (const std::size_t got = text.size() < most ? std::fread(buffer, 1, sizeof buffer, file) : 0) text.append(buffer, got);
+    while (const std::size_t got = text.size() < most ? std::fread(buffer, 1, sizeof buffer, file) : 0)
+        text.append(buffer, got);
     const bool broken = std::ferror(file) != 0;
     if (file != stdin) std::fclose(file);
     if (broken) return io_error(fmt::format("{}: cannot be read", path));
@@ -55,15 +56,19 @@ Result<std::vector<TokenId>> token_ids(const text::Prompt& prompt, const std::st
 
 std::string id_list(const std::vector<TokenId>& ids) {
     std::string list = "[";
-    for (const TokenId id : ids) fmt::format_to(std::back_inserter(list), "{}{}", list.size() > 1 ? "," : "", index(id));
+    for (const TokenId id : ids)
+        fmt::format_to(std::back_inserter(list), "{}{}", list.size() > 1 ? "," : "", index(id));
     return list + "]";
 }
 
 std::string_view start_name(text::OutputStart start) {
     switch (start) {
-        case text::OutputStart::reasoning: return "reasoning";
-        case text::OutputStart::content: return "content";
-        case text::OutputStart::tool_block: return "tool_calls";
+        case text::OutputStart::reasoning:
+            return "reasoning";
+        case text::OutputStart::content:
+            return "content";
+        case text::OutputStart::tool_block:
+            return "tool_calls";
     }
     return "";
 }
@@ -73,7 +78,8 @@ std::string as_json(const text::Prompt& prompt, text::OutputStart start, const s
     text::append_json_string(prompt.text, out);
     out += ",\"controls\":[";  // byte ranges of control tokens
     for (std::size_t i = 0; i < prompt.controls.size(); ++i)
-        fmt::format_to(std::back_inserter(out), "{}[{},{}]", i > 0 ? "," : "", prompt.controls[i].begin, prompt.controls[i].end);
+        fmt::format_to(std::back_inserter(out), "{}[{},{}]", i > 0 ? "," : "", prompt.controls[i].begin,
+                       prompt.controls[i].end);
     fmt::format_to(std::back_inserter(out), "],\"answer_starts_in\":\"{}\"", start_name(start));
     if (ids != nullptr) out += fmt::format(",\"ids\":{},\"tokens\":{}", id_list(*ids), ids->size());
     return out + "}\n";
@@ -109,19 +115,27 @@ int run(const Options& options) {
 
 Command add_encode(CLI::App& root) {
     auto options = std::make_shared<Options>();
-    CLI::App* app = root.add_subcommand("encode", "Print the exact prompt of a chat-completions request, and nothing after it");
-    app->add_option("--messages", options->messages, "the request body, as the API takes it; model may be missing; - is stdin")->required();
+    CLI::App* app =
+        root.add_subcommand("encode", "Print the exact prompt of a chat-completions request, and nothing after it");
+    app->add_option("--messages", options->messages,
+                    "the request body, as the API takes it; model may be missing; - is stdin")
+        ->required();
     app->add_option("--prompt-version", options->version, "which release's prompt")
         ->check(CLI::IsMember({"preview", "0731", "v4.1"}))
         ->capture_default_str();
-    app->add_option("--rules", options->rules, "service (the API's), weights (the encoder in the weight repositories), recipe (deepseek-recipe 0.2.0)")
+    app->add_option(
+           "--rules", options->rules,
+           "service (the API's), weights (the encoder in the weight repositories), recipe (deepseek-recipe 0.2.0)")
         ->check(CLI::IsMember({"service", "weights", "recipe"}))
         ->capture_default_str();
     app->add_flag("--ids", options->ids, "print the token ids instead");
-    app->add_option("--model", options->model, "whose tokenizer makes the ids: a model directory, or krill")->capture_default_str();
-    app->add_flag("--json", options->json, "print one JSON object: prompt, byte ranges of control tokens, where the answer starts, ids");
-    app->footer("Defaults and errors are those of the API: thinking is on, effort is high.\n"
-                "  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}' | baleen encode --messages -");
+    app->add_option("--model", options->model, "whose tokenizer makes the ids: a model directory, or krill")
+        ->capture_default_str();
+    app->add_flag("--json", options->json,
+                  "print one JSON object: prompt, byte ranges of control tokens, where the answer starts, ids");
+    app->footer(
+        "Defaults and errors are those of the API: thinking is on, effort is high.\n"
+        "  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}' | baleen encode --messages -");
     return {app, [options] { return run(*options); }};
 }
 

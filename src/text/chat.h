@@ -1,6 +1,7 @@
 // A conversation as the prompt encoder takes it: what a request of any API family, a test file or the terminal chat is
-// turned into first. Plain values, owned by whoever builds them; any thread. Text is UTF-8; JSON whose key order and number
-// spelling reach the prompt is kept as PythonJson trees or as text. Roles and field meanings: spec encoding 2 and 6.
+// turned into first. Plain values, owned by whoever builds them; any thread. Text is UTF-8; JSON whose key order and
+// number spelling reach the prompt is kept as PythonJson trees or as text. Roles and field meanings: spec encoding 2
+// and 6.
 #pragma once
 
 #include <optional>
@@ -54,8 +55,8 @@ struct Message {
     std::string tool_call_id;                      // tool
     bool prefix = false;                           // assistant, last: the answer goes on from here
     Task task = Task::none;
-    std::vector<Tool> tools;                       // system, developer: listed after the text of this message
-    std::optional<PythonJson> response_format;     // the same
+    std::vector<Tool> tools;                    // system, developer: listed after the text of this message
+    std::optional<PythonJson> response_format;  // the same
 
     static Message of(Role role, std::string text) {
         Message message;
@@ -67,8 +68,9 @@ struct Message {
 
 struct ChatPrompt {
     std::vector<Message> messages;
-    std::vector<Message> context;  // turns rendered earlier: they decide, but are not rendered again, nor is the start token
-    std::vector<Tool> tools;       // of the request; listed with the leading system text
+    std::vector<Message>
+        context;              // turns rendered earlier: they decide, but are not rendered again, nor is the start token
+    std::vector<Tool> tools;  // of the request; listed with the leading system text
     std::optional<PythonJson> response_format;
     ToolChoice tool_choice = ToolChoice::automatic;
     std::string tool_name;  // named

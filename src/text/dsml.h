@@ -1,6 +1,6 @@
-// DSML, the markup in which the model writes tool calls (spec encoding 7.1): tag names by prompt version, and the writing
-// of calls into a prompt. Reading is output_parser.h. No escaping exists in DSML: a value is raw bytes up to its closing
-// tag. Stateless; any thread.
+// DSML, the markup in which the model writes tool calls (spec encoding 7.1): tag names by prompt version, and the
+// writing of calls into a prompt. Reading is output_parser.h. No escaping exists in DSML: a value is raw bytes up to
+// its closing tag. Stateless; any thread.
 #pragma once
 
 #include <string>
@@ -25,7 +25,7 @@ DsmlTags dsml_tags(PromptVersion version);
 
 struct DsmlParameter {
     std::string name;
-    std::string value;       // raw text if is_string, else JSON
+    std::string value;  // raw text if is_string, else JSON
     bool is_string = false;
 
     bool operator==(const DsmlParameter&) const = default;
@@ -38,7 +38,8 @@ std::vector<DsmlParameter> dsml_parameters(std::string_view arguments);
 // Template text: every DSML mark and think tag in it becomes a control token.
 void add_template(Prompt& prompt, std::string_view text);
 
-// "\n\n<｜DSML｜tool_calls>\n" ... "\n</｜DSML｜tool_calls>". A call without parameters gets an empty line if `blank_line`.
+// "\n\n<｜DSML｜tool_calls>\n" ... "\n</｜DSML｜tool_calls>". A call without parameters gets an empty line if
+// `blank_line`.
 void add_tool_calls(Prompt& prompt, const std::vector<ToolCall>& calls, PromptVersion version, bool blank_line = true);
 
 // "\n\n<｜DSML｜tool_calls>\n": what a forced tool call starts with.

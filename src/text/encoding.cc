@@ -27,8 +27,9 @@ Result<std::string> effort_text(const ChatPrompt& prompt, const EncodingRules& r
     if (v41) {
         const Effort effort = prompt.effort.value_or(Effort::high);
         const int named = effort == Effort::low ? 50 : effort == Effort::high ? 75 : 100;
-        return fmt::format("Reasoning Effort: {} (range 1-100, the higher the value, the more thorough the reasoning)\n\n",
-                           prompt.effort_number.value_or(named));
+        return fmt::format(
+            "Reasoning Effort: {} (range 1-100, the higher the value, the more thorough the reasoning)\n\n",
+            prompt.effort_number.value_or(named));
     }
     const Effort effort = prompt.effort.value_or(Effort::low);
     if (prompt.version == PromptVersion::preview) return std::string(effort == Effort::max ? kEffortH : "");
@@ -62,7 +63,8 @@ class Writer {
 
     // Turns that a header follows and the drop rule counts.
     bool user_like(const Turn& turn) const {
-        return turn.kind == Kind::user || turn.kind == Kind::developer || (turn.kind == Kind::system && v41() && !turn.leading);
+        return turn.kind == Kind::user || turn.kind == Kind::developer ||
+               (turn.kind == Kind::system && v41() && !turn.leading);
     }
     std::ptrdiff_t find_last_user() const {
         for (std::size_t i = turns_.size(); i-- > 0;)
@@ -84,8 +86,13 @@ class Writer {
         last_user_ = find_last_user();
     }
 
-    // Whether an assistant turn at place `at` shows its reasoning.
-    bool keeps(std::size_t at) const { return thinking_ && (keep_all_ || static_cast<std::ptrdiff_t>(at) > last_user_); }
+    // Whether an assistant turn at place `at` shows its reasoning; one past the last is the answer to come.
+    bool keeps(std::size_t at) const {
+        if (!thinking_ || keep_all_) return thinking_;
+        const bool finished = at < turns_.size() && turns_[at].kind == Kind::assistant && !turns_[at].assistant->prefix;
+        if (rules_.drop_finished && finished) return false;
+        return static_cast<std::ptrdiff_t>(at) > last_user_;
+    }
     Task task_before(std::size_t at) const { return at > 0 ? turns_[at - 1].task : Task::none; }
     // Whether the prompt ends where a new assistant turn begins.
     bool generates() const {
@@ -127,12 +134,17 @@ class Writer {
                 out_.control(kReminderToken);
                 write_parts(turn);
                 break;
-            case Kind::assistant: write_assistant(at); break;
+            case Kind::assistant:
+                write_assistant(at);
+                break;
         }
-        if (turn.task != Task::none) write_task(at);
-        else if (!rules_.header_before_assistant && user_like(turn) && answers_next(at)) write_header(at + 1);
+        if (turn.task != Task::none)
+            write_task(at);
+        else if (!rules_.header_before_assistant && user_like(turn) && answers_next(at))
+            write_header(at + 1);
     }
-    // The encoder of the weights puts the header after a user turn, if what follows is an answer, a reminder or nothing.
+    // The encoder of the weights puts the header after a user turn, if what follows is an answer, a reminder or
+    // nothing.
     bool answers_next(std::size_t at) const {
         if (at + 1 == turns_.size()) return true;
         const Kind next = turns_[at + 1].kind;
@@ -153,12 +165,13 @@ class Writer {
         const Prompt content = content_of(message, prompt_.version);
         if (keeps(at) && !after_task) {
             if (message.reasoning_content) out_.add(*message.reasoning_content);
-            const bool open = message.prefix && rules_.open_prefix_reasoning && content.text.empty() && message.tool_calls.empty();
+            const bool open =
+                message.prefix && rules_.open_prefix_reasoning && content.text.empty() && message.tool_calls.empty();
             if (!open) out_.control(kThinkEnd);
         }
         out_.add(content);
         if (!message.tool_calls.empty())
-            add_tool_calls(out_, message.tool_calls, prompt_.version, rules_.blank_line_without_parameters);
+            add_tool_calls(out_, message.tool_calls, prompt_.version, v41() || rules_.blank_line_without_parameters);
         if (!message.prefix) out_.control(kEos);
     }
 
@@ -187,6 +200,7 @@ EncodingRules EncodingRules::rec() {
     rules.three_schema_keys = true;
     rules.header_before_assistant = true;
     rules.developer_is_user = true;
+    rules.leave_out_empty = true;
     rules.open_prefix_reasoning = true;
     return rules;
 }
@@ -194,6 +208,7 @@ EncodingRules EncodingRules::rec() {
 EncodingRules EncodingRules::recipe_0_2() {
     EncodingRules rules = rec();
     rules.later_system = LaterSystem::hoisted;
+    rules.drop_finished = true;
     rules.json_object = JsonFormat::sentence;
     rules.blank_line_without_parameters = false;
     return rules;
@@ -215,7 +230,8 @@ OutputStart output_start(const ChatPrompt& prompt, const EncodingRules& rules) {
     const Message& last = prompt.messages.back();
     if (last.task != Task::none) return OutputStart::content;
     if (last.role == Role::assistant && last.prefix) {
-        const bool open = rules.open_prefix_reasoning && content_of(last, prompt.version).text.empty() && last.tool_calls.empty();
+        const bool open =
+            rules.open_prefix_reasoning && content_of(last, prompt.version).text.empty() && last.tool_calls.empty();
         return open ? OutputStart::reasoning : OutputStart::content;
     }
     return OutputStart::reasoning;

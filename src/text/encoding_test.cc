@@ -1,5 +1,5 @@
-// Aim: every golden prompt byte for byte: the official encoder's files and cases, the examples of the specification, the
-// service's rules where they depart; and that only the template places control tokens.
+// Aim: every golden prompt byte for byte: the official encoder's files and cases, the examples of the specification,
+// the service's rules where they depart; and that only the template places control tokens.
 #include "text/encoding.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,8 @@ namespace baleen::text {
 namespace {
 
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
-    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+        text.replace(at, what.size(), with);
 }
 
 std::string difference(std::string_view got, std::string_view want) {
@@ -32,11 +33,13 @@ void check_controls(const Prompt& prompt) {
         ASSERT_LE(span.end, prompt.text.size());
         at = span.end;
         const std::string_view token = std::string_view(prompt.text).substr(span.begin, span.end - span.begin);
-        ASSERT_TRUE(token == kDsml || token == kThinkStart || token == kThinkEnd || token.substr(0, 4) == "<｜") << token;
+        ASSERT_TRUE(token == kDsml || token == kThinkStart || token == kThinkEnd || token.substr(0, 4) == "<｜")
+            << token;
     }
 }
 
-void expect_prompt(const ChatPrompt& prompt, const EncodingRules& rules, const std::string& want, const std::string& name) {
+void expect_prompt(const ChatPrompt& prompt, const EncodingRules& rules, const std::string& want,
+                   const std::string& name) {
     const Result<Prompt> got = render(prompt, rules);
     ASSERT_TRUE(got.ok()) << name << ": " << got.error().message;
     EXPECT_TRUE(got->text == want) << name << ": " << difference(got->text, want);
@@ -76,7 +79,8 @@ TEST(Encoding, OfficialFiles) {
         prompt.messages = std::move(*messages);
         prompt.version = PromptVersion::preview;
         prompt.mode = i == 4 ? ThinkingMode::chat : ThinkingMode::thinking;
-        expect_prompt(prompt, EncodingRules::hf(), read_golden("official/test_output_" + number + ".txt"), "official " + number);
+        expect_prompt(prompt, EncodingRules::hf(), read_golden("official/test_output_" + number + ".txt"),
+                      "official " + number);
     }
 }
 
@@ -155,7 +159,9 @@ std::string shorthand(const Result<Prompt>& prompt, PromptVersion version) {
     replace_all(text, kSystemToken, "[S]");
     replace_all(text, tools_text(version), "(tools)");
     for (const char* effort : {"50", "75", "100"})
-        replace_all(text, std::string("Reasoning Effort: ") + effort + " (range 1-100, the higher the value, the more thorough the reasoning)\n\n",
+        replace_all(text,
+                    std::string("Reasoning Effort: ") + effort +
+                        " (range 1-100, the higher the value, the more thorough the reasoning)\n\n",
                     std::string("(") + effort + ")");
     replace_all(text, kEffortH, "(H)");
     replace_all(text, kEffortM, "(M)");
@@ -217,7 +223,8 @@ TEST_F(Service, Systems) {
     EXPECT_EQ(v41(), "[B][S](50)[U]hi[A]</think>answer[E][S]mid[U]next[A]<think>");
     EncodingRules keep = EncodingRules::rec();
     keep.drop_reasoning = false;
-    EXPECT_EQ(shorthand(render(prompt, keep), PromptVersion::v41), "[B][S](50)[U]hi[A]<think></think>answer[E][S]mid[U]next[A]<think>");
+    EXPECT_EQ(shorthand(render(prompt, keep), PromptVersion::v41),
+              "[B][S](50)[U]hi[A]<think></think>answer[E][S]mid[U]next[A]<think>");
 }
 
 TEST_F(Service, Tools) {
@@ -249,8 +256,10 @@ TEST_F(Service, CallAndResult) {
     say(Role::tool, R"({"temp": 20})");
     prompt.messages.back().tool_call_id = "c";
     EXPECT_EQ(v41(),
-              "[B][U]q[A]</think>\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"get_weather\">\n<｜DSML｜ parameter name=\"location\" "
-              "string=\"true\">Paris</｜DSML｜ parameter>\n</｜DSML｜ invoke>\n</｜DSML｜ calls>[E][U]<tool_result>{\"temp\": "
+              "[B][U]q[A]</think>\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"get_weather\">\n<｜DSML｜ parameter "
+              "name=\"location\" "
+              "string=\"true\">Paris</｜DSML｜ parameter>\n</｜DSML｜ invoke>\n</｜DSML｜ "
+              "calls>[E][U]<tool_result>{\"temp\": "
               "20}</tool_result>[A]</think>");
 }
 
@@ -264,8 +273,10 @@ TEST_F(Service, ReminderAndJson) {
     say(Role::system, "Answer with json.");
     say(Role::user, "Give me a number");
     prompt.response_format = *parse_python_json(R"({"type":"json_object"})");
-    EXPECT_EQ(v41(), "[B][S](75)Answer with json.\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n"
-                     "{\"type\": \"json_object\"}[U]Give me a number[A]<think>");
+    EXPECT_EQ(v41(),
+              "[B][S](75)Answer with json.\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema "
+              "to reply:\n"
+              "{\"type\": \"json_object\"}[U]Give me a number[A]<think>");
 }
 
 TEST_F(Service, SchemaHasThreeKeys) {
@@ -292,6 +303,18 @@ TEST_F(Service, Prefix) {
     chat();
     EXPECT_EQ(v4(), "[B][U]a[A]</think>");
     EXPECT_EQ(output_start(prompt, EncodingRules::rec()), OutputStart::content);
+}
+
+TEST_F(Service, EmptyTexts) {
+    chat();
+    say(Role::user, "a");
+    say(Role::user, "");
+    say(Role::system, "");
+    say(Role::user, "b");
+    EXPECT_EQ(v4(), "[B][U]a\n\nb[A]</think>");
+    EXPECT_EQ(v41(), "[B][U]a\n\n\n\nb[A]</think>");
+    prompt.messages = {Message::of(Role::user, "")};
+    EXPECT_EQ(v4(), "[B][U][A]</think>");
 }
 
 // What a user writes stays text, whatever it spells.

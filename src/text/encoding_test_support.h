@@ -1,5 +1,5 @@
-// For tests only: messages in the form of the weights' own encoder (fields wo_eos, task, tools, response_format on a message)
-// read into the canonical structures, and golden files line by line.
+// For tests only: messages in the form of the weights' own encoder (fields wo_eos, task, tools, response_format on a
+// message) read into the canonical structures, and golden files line by line.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,7 +42,8 @@ inline std::string field(const PythonJson& object, std::string_view key) {
 
 inline std::vector<Tool> hf_tools(const PythonJson& list) {
     std::vector<Tool> tools;
-    for (const PythonJson& item : list.items) tools.push_back({field(*item.find("function"), "name"), *item.find("function"), false});
+    for (const PythonJson& item : list.items)
+        tools.push_back({field(*item.find("function"), "name"), *item.find("function"), false});
     return tools;
 }
 
@@ -52,8 +53,10 @@ inline std::vector<ContentPart> hf_content(const PythonJson* content) {
     if (content->is_string()) return {{ContentPart::Kind::text, content->text, {}}};
     for (const PythonJson& item : content->items) {
         const std::string type = field(item, "type");
-        if (type == "text") parts.push_back({ContentPart::Kind::text, field(item, "text"), {}});
-        else parts.push_back({ContentPart::Kind::unsupported, type, {}});
+        if (type == "text")
+            parts.push_back({ContentPart::Kind::text, field(item, "text"), {}});
+        else
+            parts.push_back({ContentPart::Kind::unsupported, type, {}});
     }
     return parts;
 }
@@ -66,7 +69,8 @@ inline Result<Message> hf_message(const PythonJson& source) {
         message.reasoning_content = text->text;
     if (const PythonJson* calls = source.find("tool_calls"); calls != nullptr)
         for (const PythonJson& call : calls->items)
-            message.tool_calls.push_back({field(call, "id"), field(*call.find("function"), "name"), field(*call.find("function"), "arguments")});
+            message.tool_calls.push_back(
+                {field(call, "id"), field(*call.find("function"), "name"), field(*call.find("function"), "arguments")});
     message.tool_call_id = field(source, "tool_call_id");
     if (const PythonJson* prefix = source.find("wo_eos"); prefix != nullptr) message.prefix = prefix->boolean;
     if (const PythonJson* task = source.find("task"); task != nullptr && !task->is_null()) {

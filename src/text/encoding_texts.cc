@@ -74,14 +74,22 @@ std::string tools_intro(PromptVersion version) {
 
 std::string_view task_token(Task task) {
     switch (task) {
-        case Task::none: return "";
-        case Task::action: return "<｜action｜>";
-        case Task::query: return "<｜query｜>";
-        case Task::authority: return "<｜authority｜>";
-        case Task::domain: return "<｜domain｜>";
-        case Task::title: return "<｜title｜>";
-        case Task::extracted_url: return "<｜extracted_url｜>";
-        case Task::read_url: return "<｜read_url｜>";
+        case Task::none:
+            return "";
+        case Task::action:
+            return "<｜action｜>";
+        case Task::query:
+            return "<｜query｜>";
+        case Task::authority:
+            return "<｜authority｜>";
+        case Task::domain:
+            return "<｜domain｜>";
+        case Task::title:
+            return "<｜title｜>";
+        case Task::extracted_url:
+            return "<｜extracted_url｜>";
+        case Task::read_url:
+            return "<｜read_url｜>";
     }
     return "";
 }

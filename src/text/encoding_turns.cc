@@ -41,7 +41,9 @@ void add_response_format(Prompt& out, const PythonJson& format, PromptVersion ve
     const PythonJson* type = format.find("type");
     const bool any_object = type != nullptr && type->text == "json_object" && format.members.size() == 1;
     if (any_object && version != PromptVersion::v41 && rules.json_object == EncodingRules::JsonFormat::sentence) {
-        out.add("\n\nYou are a helpful assistant designed to output JSON.\n## Response Format:\n\nReply with JSON object ONLY.");
+        out.add(
+            "\n\nYou are a helpful assistant designed to output JSON.\n## Response Format:\n\nReply with JSON object "
+            "ONLY.");
         return;
     }
     out.add("\n\n");
@@ -72,15 +74,19 @@ std::vector<Tool> visible_tools(const ChatPrompt& prompt) {
 // Puts several systems into the first, with an empty line between non-empty texts.
 void join_into(Message& first, const Message& next) {
     const auto text_of = [](const Message& m) {
-        return std::any_of(m.content.begin(), m.content.end(), [](const ContentPart& part) { return !part.text.empty(); });
+        return std::any_of(m.content.begin(), m.content.end(),
+                           [](const ContentPart& part) { return !part.text.empty(); });
     };
-    if (!text_of(first)) first.content = next.content;
-    else if (text_of(next)) first.content.insert(first.content.end(), next.content.begin(), next.content.end());
+    if (!text_of(first))
+        first.content = next.content;
+    else if (text_of(next))
+        first.content.insert(first.content.end(), next.content.begin(), next.content.end());
     first.tools.insert(first.tools.end(), next.tools.begin(), next.tools.end());
     if (next.response_format) first.response_format = next.response_format;
 }
 
-// The leading system text as one message where the rules join, then the request's tools and format on the first message.
+// The leading system text as one message where the rules join, then the request's tools and format on the first
+// message.
 void settle_lead(std::vector<Message>& messages, const ChatPrompt& prompt, const EncodingRules& rules) {
     const auto is_system = [](const Message& message) { return message.role == Role::system; };
     const bool v41 = prompt.version == PromptVersion::v41;
@@ -139,8 +145,12 @@ void append_turns(std::span<const Message> messages, const ChatPrompt& prompt, c
                 part.text = instructions_of(message, prompt, rules);
                 joins = rules.developer_is_user;
                 break;
-            case Role::user: part.text = content_of(message, prompt.version), joins = true; break;
-            case Role::tool: part = result_part(message, prompt.version), joins = true; break;
+            case Role::user:
+                part.text = content_of(message, prompt.version), joins = true;
+                break;
+            case Role::tool:
+                part = result_part(message, prompt.version), joins = true;
+                break;
             case Role::latest_reminder:
                 turn.kind = Turn::Kind::reminder;
                 part.text = content_of(message, prompt.version);
@@ -150,10 +160,19 @@ void append_turns(std::span<const Message> messages, const ChatPrompt& prompt, c
                 turn.assistant = &message;
                 break;
         }
-        const bool open = turns.size() > border && turns.back().kind == Turn::Kind::user && turns.back().task == Task::none;
+        const bool nothing = rules.leave_out_empty && part.text.text.empty();
+        if (nothing && message.role == Role::system && !was_leading) continue;
+        const bool open =
+            turns.size() > border && turns.back().kind == Turn::Kind::user && turns.back().task == Task::none;
         if (joins && open) {
-            turns.back().parts.push_back(std::move(part));
+            std::vector<Turn::Part>& parts = turns.back().parts;
             turns.back().task = message.task;
+            const bool filters = rules.leave_out_empty && !v41 && !parts.back().is_result;
+            if (nothing && filters) continue;
+            if (filters && parts.back().text.text.empty())
+                parts.back() = std::move(part);
+            else
+                parts.push_back(std::move(part));
             continue;
         }
         turn.parts.push_back(std::move(part));
@@ -194,9 +213,12 @@ Prompt content_of(const Message& message, PromptVersion version) {
     for (std::size_t i = 0; i < message.content.size(); ++i) {
         const ContentPart& part = message.content[i];
         if (i > 0) out.add("\n\n");
-        if (part.kind == ContentPart::Kind::text) out.add(part.text);
-        else if (part.kind == ContentPart::Kind::image && version == PromptVersion::v41) out.control(kImageToken);
-        else out.add(fmt::format("[Unsupported {}]", part.kind == ContentPart::Kind::image ? "image_url" : part.text));
+        if (part.kind == ContentPart::Kind::text)
+            out.add(part.text);
+        else if (part.kind == ContentPart::Kind::image && version == PromptVersion::v41)
+            out.control(kImageToken);
+        else
+            out.add(fmt::format("[Unsupported {}]", part.kind == ContentPart::Kind::image ? "image_url" : part.text));
     }
     return out;
 }
@@ -207,10 +229,11 @@ bool has_tools(const ChatPrompt& prompt) {
            std::any_of(prompt.context.begin(), prompt.context.end(), carries);
 }
 
-Result<std::vector<Turn>> make_turns(const ChatPrompt& prompt, const EncodingRules& rules, std::vector<Message>& storage,
-                                     std::size_t& first) {
+Result<std::vector<Turn>> make_turns(const ChatPrompt& prompt, const EncodingRules& rules,
+                                     std::vector<Message>& storage, std::size_t& first) {
     if (prompt.tool_choice == ToolChoice::named && visible_tools(prompt).empty())
-        return invalid_argument(fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name)));
+        return invalid_argument(
+            fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name)));
     std::vector<Message> context = prompt.context;
     std::vector<Message> messages = prompt.messages;
     settle_lead(context.empty() ? messages : context, prompt, rules);

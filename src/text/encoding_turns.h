@@ -13,9 +13,9 @@ namespace baleen::text {
 struct Turn {
     enum class Kind { system, user, developer, assistant, reminder };
     struct Part {
-        Prompt text;            // a tool result with its tags
+        Prompt text;  // a tool result with its tags
         bool is_result = false;
-        std::string call_id;    // results
+        std::string call_id;  // results
     };
 
     Kind kind = Kind::user;
@@ -27,11 +27,11 @@ struct Turn {
 
 Prompt content_of(const Message& message, PromptVersion version);
 
-// The turns of `prompt.context` followed by those of `prompt.messages`; `first` becomes the count of the former. Request
-// tools and response format are put with the leading system text, which is made if there is none. Results are sorted.
-// `storage` keeps the messages the turns point to.
-Result<std::vector<Turn>> make_turns(const ChatPrompt& prompt, const EncodingRules& rules, std::vector<Message>& storage,
-                                     std::size_t& first);
+// The turns of `prompt.context` followed by those of `prompt.messages`; `first` becomes the count of the former.
+// Request tools and response format are put with the leading system text, which is made if there is none. Results are
+// sorted. `storage` keeps the messages the turns point to.
+Result<std::vector<Turn>> make_turns(const ChatPrompt& prompt, const EncodingRules& rules,
+                                     std::vector<Message>& storage, std::size_t& first);
 
 // Any tools in sight: then no reasoning is dropped.
 bool has_tools(const ChatPrompt& prompt);

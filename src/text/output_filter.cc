@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kFenceBytesMax = 32;
 
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+bool is_blank(char c) {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 void emit_content(std::string_view text, OutputEvents& out) {
     if (text.empty()) return;
@@ -24,8 +26,8 @@ void emit_content(std::string_view text, OutputEvents& out) {
 // Whether a value can go on like this after its opening bracket.
 bool begins_value(char bracket, char next) {
     if (bracket == '{') return next == '"' || next == '}';
-    return next == '"' || next == ']' || next == '[' || next == '{' || next == '-' || (next >= '0' && next <= '9') || next == 't' ||
-           next == 'f' || next == 'n';
+    return next == '"' || next == ']' || next == '[' || next == '{' || next == '-' || (next >= '0' && next <= '9') ||
+           next == 't' || next == 'f' || next == 'n';
 }
 
 }  // namespace
@@ -36,8 +38,10 @@ void JsonFilter::push(std::string_view text, std::string& out) {
             inside(c, out);
         } else if (place_ == Place::after) {
             const bool fence = c == '`' && !blank_after_ && fence_.size() < 3;  // the closing fence
-            if (fence) fence_ += c;
-            else if (!is_blank(c) && !blank_after_) out += ' ', blank_after_ = true;
+            if (fence)
+                fence_ += c;
+            else if (!is_blank(c) && !blank_after_)
+                out += ' ', blank_after_ = true;
         } else {
             before(c, out);
         }
@@ -86,14 +90,20 @@ void JsonFilter::before(char c, std::string& out) {
 void JsonFilter::inside(char c, std::string& out) {
     out += c;
     if (in_string_) {
-        if (escaped_) escaped_ = false;
-        else if (c == '\\') escaped_ = true;
-        else if (c == '"') in_string_ = false;
+        if (escaped_)
+            escaped_ = false;
+        else if (c == '\\')
+            escaped_ = true;
+        else if (c == '"')
+            in_string_ = false;
         return;
     }
-    if (c == '"') in_string_ = true;
-    else if (c == '{' || c == '[') depth_ += c;
-    else if ((c == '}' || c == ']') && !depth_.empty()) depth_.pop_back();
+    if (c == '"')
+        in_string_ = true;
+    else if (c == '{' || c == '[')
+        depth_ += c;
+    else if ((c == '}' || c == ']') && !depth_.empty())
+        depth_.pop_back();
     if (depth_.empty()) place_ = Place::after;
 }
 

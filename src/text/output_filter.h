@@ -1,5 +1,6 @@
-// What an API does with parsed output: in JSON mode only the JSON value is passed on (spec encoding 7.5), stop sequences end
-// the answer text (7.3), and Answer puts parser and filters together for a generation. One owner, one thread.
+// What an API does with parsed output: in JSON mode only the JSON value is passed on (spec encoding 7.5), stop
+// sequences end the answer text (7.3), and Answer puts parser and filters together for a generation. One owner, one
+// thread.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@
 
 namespace baleen::text {
 
-// Passes the first JSON object or array of a text on as it stands. A code fence around it vanishes; other text before or
-// after it becomes one blank each.
+// Passes the first JSON object or array of a text on as it stands. A code fence around it vanishes; other text before
+// or after it becomes one blank each.
 class JsonFilter {
   public:
     void push(std::string_view text, std::string& out);
@@ -30,7 +31,7 @@ class JsonFilter {
     std::string fence_;    // what may be a fence: ``` and a name
     bool blank_ = false;   // text before the value became a blank already
     bool blank_after_ = false;
-    std::string depth_;    // open brackets
+    std::string depth_;  // open brackets
     bool in_string_ = false;
     bool escaped_ = false;
 };
@@ -41,7 +42,8 @@ struct AnswerOptions {
     bool json = false;
 };
 
-// Bytes of the model in, events for the client out. After a stop sequence nothing more comes out and the generation may end.
+// Bytes of the model in, events for the client out. After a stop sequence nothing more comes out and the generation may
+// end.
 class Answer {
   public:
     explicit Answer(AnswerOptions options);
@@ -52,7 +54,7 @@ class Answer {
 
     bool stopped() const { return stop_.stopped(); }
     const std::string& stop_sequence() const { return stop_.matched(); }  // the one that was found; only if stopped()
-    int calls() const { return calls_; }  // begun and passed on
+    int calls() const { return calls_; }                                  // begun and passed on
     bool in_reasoning() const { return parser_.in_reasoning(); }
     // How an API names the end: a stop sequence is "stop", calls are "tool_calls", a cut is "length".
     std::string_view finish_reason(bool cut) const;

@@ -104,8 +104,10 @@ CollectedOutput answer(std::string_view text, AnswerOptions options, std::string
 }
 
 TEST(Answer, StopIsForTextOnly) {
-    const std::string call = "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"x\" string=\"true\">STOP</｜DSML｜parameter>\n"
-                             "</｜DSML｜invoke>\n</｜DSML｜tool_calls>";
+    const std::string call =
+        "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"x\" "
+        "string=\"true\">STOP</｜DSML｜parameter>\n"
+        "</｜DSML｜invoke>\n</｜DSML｜tool_calls>";
     AnswerOptions options;
     options.parser.start = OutputStart::reasoning;
     options.stop = {"STOP", "DSML", "b\n"};
@@ -133,7 +135,8 @@ TEST(Answer, JsonAndStop) {
     options.stop = {"```", "END"};
     std::string_view reason;
     const std::string text = "```json\n{\"a\": \"xENDy\"}\n```";
-    for (std::size_t i = 0; i <= text.size(); ++i) EXPECT_EQ(answer(text, options, reason, i).content, "{\"a\": \"x") << i;
+    for (std::size_t i = 0; i <= text.size(); ++i)
+        EXPECT_EQ(answer(text, options, reason, i).content, "{\"a\": \"x") << i;
 }
 
 }  // namespace

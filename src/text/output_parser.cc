@@ -1,6 +1,6 @@
 // The machine is one loop over states; each step looks at the undecided bytes and either decides something or asks for
-// more. Every decision depends on a bounded number of bytes after the place it is about, never on where a piece ended, which
-// is what makes whole and split output the same.
+// more. Every decision depends on a bounded number of bytes after the place it is about, never on where a piece ended,
+// which is what makes whole and split output the same.
 #include "text/output_parser.h"
 
 #include <algorithm>
@@ -16,10 +16,14 @@ namespace {
 
 constexpr std::size_t kNameBytesMax = 256;  // tool names are at most 128 characters, this also bounds runaway quotes
 constexpr std::size_t kKeyBytesMax = 1024;
-constexpr std::size_t kTagBytesMax = 96;    // between a tag's name and its quote, or after the key up to ">"
+constexpr std::size_t kTagBytesMax = 96;  // between a tag's name and its quote, or after the key up to ">"
 
-bool is_tag_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+bool is_tag_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_blank(char c) {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 bool is_block_name(std::string_view name) {
     return name == "tool_calls" || name == "calls" || name == "toolcalls" || name == "function_calls";
@@ -90,14 +94,22 @@ bool OutputParser::step(OutputEvents& out) {
     if (at_ == pending_.size()) return false;
     switch (state_) {
         case State::reasoning:
-        case State::content: return step_text(out);
-        case State::block: return step_block(out);
-        case State::name: return step_name(out);
-        case State::key: return step_key();
-        case State::flag: return step_flag(out);
+        case State::content:
+            return step_text(out);
+        case State::block:
+            return step_block(out);
+        case State::name:
+            return step_name(out);
+        case State::key:
+            return step_key();
+        case State::flag:
+            return step_flag(out);
         case State::string_value:
-        case State::json_value: return step_value(out);
-        case State::done: take(rest().size()); return false;
+        case State::json_value:
+            return step_value(out);
+        case State::done:
+            take(rest().size());
+            return false;
     }
     return false;
 }
@@ -327,8 +339,10 @@ void OutputParser::end_json_value(std::string_view value, OutputEvents& out) {
 void OutputParser::release_wrapped(OutputEvents& out) {
     has_wrapped_ = false;
     std::string head = "{\"arguments\": ";
-    if (wrapped_is_string_ || !is_json(wrapped_)) append_json_string(wrapped_, head);
-    else head += wrapped_;
+    if (wrapped_is_string_ || !is_json(wrapped_))
+        append_json_string(wrapped_, head);
+    else
+        head += wrapped_;
     keys_.insert("arguments");
     emit(OutputEvent::Kind::tool_arguments, head, out);
 }
@@ -369,7 +383,8 @@ void OutputParser::finish(OutputEvents& out, bool cut) {
             break;
         case State::json_value: {
             const std::size_t open = text.rfind('<');
-            if (open != std::string_view::npos && match_parameter_end(text.substr(open), options_.tolerant).match == Match::partial)
+            if (open != std::string_view::npos &&
+                match_parameter_end(text.substr(open), options_.tolerant).match == Match::partial)
                 text = text.substr(0, open);
             if (has_wrapped_) {
                 wrapped_ = text;
@@ -380,7 +395,8 @@ void OutputParser::finish(OutputEvents& out, bool cut) {
             end_call(false, out);
             break;
         }
-        default: end_call(!cut, out);
+        default:
+            end_call(!cut, out);
     }
     pending_.clear();
     at_ = 0;

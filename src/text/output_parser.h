@@ -1,7 +1,7 @@
-// Takes a model's output apart while it arrives: reasoning, answer text, and tool calls written in DSML (spec encoding 7.2,
-// with the tolerances of 8). The result does not depend on how the bytes were cut into pieces: what could still become a tag
-// is held back until it is decided. Holds at most one tag, name or JSON value. Owned by one generation, used by one thread;
-// cost linear in the output.
+// Takes a model's output apart while it arrives: reasoning, answer text, and tool calls written in DSML (spec
+// encoding 7.2, with the tolerances of 8). The result does not depend on how the bytes were cut into pieces: what could
+// still become a tag is held back until it is decided. Holds at most one tag, name or JSON value. Owned by one
+// generation, used by one thread; cost linear in the output.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace baleen::text {
 struct OutputEvent {
     enum class Kind { reasoning, content, tool_begin, tool_arguments, tool_end };
     Kind kind = Kind::content;
-    std::string text;           // reasoning, content, tool_arguments: the next piece; tool_begin: the tool's name
-    bool complete = true;       // tool_end: false if the output ended inside the call, whose arguments may not be JSON then
+    std::string text;      // reasoning, content, tool_arguments: the next piece; tool_begin: the tool's name
+    bool complete = true;  // tool_end: false if the output ended inside the call, whose arguments may not be JSON then
     bool repeated_key = false;  // tool_end: a parameter came twice; the last one counts
 
     bool operator==(const OutputEvent&) const = default;
@@ -31,7 +31,8 @@ struct OutputParserOptions {
     bool continues = false;   // a prefix goes on: line feeds at the start belong to the text
     bool parse_tools = true;  // the request shows tools; otherwise DSML is text like any other
     bool tolerant = true;     // also other spellings of the bars: doubled, ASCII, U+2016, backslashes
-    // Parameter names by tool, where known: lets the parser take one parameter named "arguments" that holds all of them apart.
+    // Parameter names by tool, where known: lets the parser take one parameter named "arguments" that holds all of them
+    // apart.
     std::map<std::string, std::set<std::string>, std::less<>> tool_parameters;
 };
 
@@ -41,8 +42,9 @@ class OutputParser {
 
     // Appends what the next bytes decide. Bytes are UTF-8 in order; pieces may end anywhere.
     void push(std::string_view bytes, OutputEvents& out);
-    // The output has ended; releases what was held back. Call once. An open call is closed, unless the output was cut by a
-    // length limit: its arguments then stay as far as they came. A value that was not closed stays open in both cases.
+    // The output has ended; releases what was held back. Call once. An open call is closed, unless the output was cut
+    // by a length limit: its arguments then stay as far as they came. A value that was not closed stays open in both
+    // cases.
     void finish(OutputEvents& out, bool cut = false);
 
     // Tool calls begun so far.
@@ -81,10 +83,10 @@ class OutputParser {
     int calls_ = 0;
 
     bool in_call_ = false;
-    bool may_wrap_ = false;         // the first parameter may hold all of them
+    bool may_wrap_ = false;  // the first parameter may hold all of them
     bool wrapped_is_string_ = false;
     bool has_wrapped_ = false;
-    std::string wrapped_;           // its value
+    std::string wrapped_;  // its value
     std::string tool_;
     std::string key_;
     std::set<std::string> keys_;

@@ -1,5 +1,5 @@
-// Any bytes as model output, with any options: no crash, and the same events whole and in pieces. The first bytes choose the
-// options and the cuts.
+// Any bytes as model output, with any options: no crash, and the same events whole and in pieces. The first bytes
+// choose the options and the cuts.
 #include <cstdint>
 #include <cstdlib>
 

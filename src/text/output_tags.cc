@@ -10,7 +10,7 @@ struct Bars {
     std::string_view mark;
     bool official;
 };
-constexpr Bars kMarks[] = {{"｜DSML｜", true},   {"｜｜DSML｜｜", false}, {"|DSML|", false},
+constexpr Bars kMarks[] = {{"｜DSML｜", true},  {"｜｜DSML｜｜", false}, {"|DSML|", false},
                            {"||DSML||", false}, {"‖DSML‖", false},       {"\\DSML\\", false}};
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-
 namespace baleen::text {
 
 namespace {
@@ -41,7 +40,8 @@ void append_utf8(unsigned code, std::string& out) {
     } else if (code < 0x10000) {
         put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
     } else {
-        put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
+        put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)),
+            put(0x80 | (code & 0x3F));
     }
 }
 
@@ -86,13 +86,21 @@ class Reader {
     bool value_inside(PythonJson& out, int depth) {
         if (done()) return fail("EOF while parsing a value");
         switch (peek()) {
-            case '{': return object(out, depth + 1);
-            case '[': return array(out, depth + 1);
-            case '"': out.kind = PythonJson::Kind::string; return string(out.text);
-            case 't': return word("true", PythonJson::Kind::boolean, true, out);
-            case 'f': return word("false", PythonJson::Kind::boolean, false, out);
-            case 'n': return word("null", PythonJson::Kind::null, false, out);
-            default: return number(out);
+            case '{':
+                return object(out, depth + 1);
+            case '[':
+                return array(out, depth + 1);
+            case '"':
+                out.kind = PythonJson::Kind::string;
+                return string(out.text);
+            case 't':
+                return word("true", PythonJson::Kind::boolean, true, out);
+            case 'f':
+                return word("false", PythonJson::Kind::boolean, false, out);
+            case 'n':
+                return word("null", PythonJson::Kind::null, false, out);
+            default:
+                return number(out);
         }
     }
     bool word(std::string_view spelling, PythonJson::Kind kind, bool truth, PythonJson& out) {
@@ -123,8 +131,10 @@ class Reader {
             PythonJson member;
             if (!value(member, depth)) return false;
             const auto [place, fresh] = places.emplace(key, out.members.size());
-            if (fresh) out.members.emplace_back(std::move(key), std::move(member));
-            else out.members[place->second].second = std::move(member);
+            if (fresh)
+                out.members.emplace_back(std::move(key), std::move(member));
+            else
+                out.members[place->second].second = std::move(member);
             skip_space();
             if (done()) return fail("EOF while parsing an object");
             if (peek() == '}') return ++at_, true;
@@ -160,8 +170,10 @@ class Reader {
         const auto digit = [&] { return peek() >= '0' && peek() <= '9'; };
         if (peek() == '-') ++at_;
         if (!digit()) return fail(at_ == start ? "expected value" : "invalid number");
-        if (peek() == '0') ++at_;
-        else while (digit()) ++at_;
+        if (peek() == '0')
+            ++at_;
+        else
+            while (digit()) ++at_;
         if (digit()) return fail("invalid number");
         if (peek() == '.') {
             ++at_;
@@ -200,14 +212,30 @@ class Reader {
         if (done()) return fail("EOF while parsing a string");
         const char c = text_[at_++];
         switch (c) {
-            case '"': case '\\': case '/': out.push_back(c); return true;
-            case 'b': out.push_back('\b'); return true;
-            case 'f': out.push_back('\f'); return true;
-            case 'n': out.push_back('\n'); return true;
-            case 'r': out.push_back('\r'); return true;
-            case 't': out.push_back('\t'); return true;
-            case 'u': break;
-            default: return fail("invalid escape");
+            case '"':
+            case '\\':
+            case '/':
+                out.push_back(c);
+                return true;
+            case 'b':
+                out.push_back('\b');
+                return true;
+            case 'f':
+                out.push_back('\f');
+                return true;
+            case 'n':
+                out.push_back('\n');
+                return true;
+            case 'r':
+                out.push_back('\r');
+                return true;
+            case 't':
+                out.push_back('\t');
+                return true;
+            case 'u':
+                break;
+            default:
+                return fail("invalid escape");
         }
         unsigned code = 0;
         if (!hex4(code)) return false;
@@ -226,10 +254,14 @@ class Reader {
         for (int i = 0; i < 4; ++i, ++at_) {
             const char c = peek();
             unsigned digit = 0;
-            if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0');
-            else if (c >= 'a' && c <= 'f') digit = static_cast<unsigned>(c - 'a') + 10;
-            else if (c >= 'A' && c <= 'F') digit = static_cast<unsigned>(c - 'A') + 10;
-            else return fail("invalid escape");
+            if (c >= '0' && c <= '9')
+                digit = static_cast<unsigned>(c - '0');
+            else if (c >= 'a' && c <= 'f')
+                digit = static_cast<unsigned>(c - 'a') + 10;
+            else if (c >= 'A' && c <= 'F')
+                digit = static_cast<unsigned>(c - 'A') + 10;
+            else
+                return fail("invalid escape");
             code = code << 4 | digit;
         }
         return true;
@@ -267,7 +299,9 @@ PythonJson PythonJson::make_object() {
     return result;
 }
 
-void PythonJson::add(std::string key, PythonJson value) { members.emplace_back(std::move(key), std::move(value)); }
+void PythonJson::add(std::string key, PythonJson value) {
+    members.emplace_back(std::move(key), std::move(value));
+}
 
 Result<PythonJson> parse_python_json(std::string_view text, const PythonJsonLimits& limits, JsonFailure* failure) {
     PythonJson result;
@@ -279,7 +313,9 @@ Result<PythonJson> parse_python_json(std::string_view text, const PythonJsonLimi
     return invalid_argument(fmt::format("{} at line {} column {}", found.reason, line, column));
 }
 
-bool is_json(std::string_view text) { return parse_python_json(text).ok(); }
+bool is_json(std::string_view text) {
+    return parse_python_json(text).ok();
+}
 
 std::pair<std::size_t, std::size_t> line_and_column(std::string_view text, std::size_t offset) {
     const std::string_view before = text.substr(0, std::min(offset, text.size()));

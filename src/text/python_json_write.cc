@@ -34,8 +34,10 @@ std::string python_float(double value) {
         return result + (size.size() < 2 ? "0" + size : size);
     }
     if (exponent < 0) return result + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
-    if (count <= exponent + 1) return result + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
-    return result + digits.substr(0, static_cast<std::size_t>(exponent) + 1) + "." + digits.substr(static_cast<std::size_t>(exponent) + 1);
+    if (count <= exponent + 1)
+        return result + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+    return result + digits.substr(0, static_cast<std::size_t>(exponent) + 1) + "." +
+           digits.substr(static_cast<std::size_t>(exponent) + 1);
 }
 
 }  // namespace
@@ -54,13 +56,27 @@ void append_json_escaped(std::string_view text, std::string& out) {
     static constexpr char kHex[] = "0123456789abcdef";
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            case '\b': out += "\\b"; break;
-            case '\f': out += "\\f"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            case '\b':
+                out += "\\b";
+                break;
+            case '\f':
+                out += "\\f";
+                break;
             default:
                 if (static_cast<unsigned char>(c) < 0x20) {
                     out += "\\u00";
@@ -82,10 +98,18 @@ void append_json_string(std::string_view text, std::string& out) {
 // Recursion is bounded by the depth the tree was read with.
 void append_python_json(const PythonJson& value, std::string& out) {
     switch (value.kind) {
-        case PythonJson::Kind::null: out += "null"; return;
-        case PythonJson::Kind::boolean: out += value.boolean ? "true" : "false"; return;
-        case PythonJson::Kind::number: out += python_number(value.text); return;
-        case PythonJson::Kind::string: append_json_string(value.text, out); return;
+        case PythonJson::Kind::null:
+            out += "null";
+            return;
+        case PythonJson::Kind::boolean:
+            out += value.boolean ? "true" : "false";
+            return;
+        case PythonJson::Kind::number:
+            out += python_number(value.text);
+            return;
+        case PythonJson::Kind::string:
+            append_json_string(value.text, out);
+            return;
         case PythonJson::Kind::array: {
             out += '[';
             for (std::size_t i = 0; i < value.items.size(); ++i) {

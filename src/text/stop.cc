@@ -29,7 +29,8 @@ bool StopFilter::push(std::string_view text, std::string& out) {
         held_ += c;
         for (std::size_t p = 0; p < patterns_.size(); ++p) {
             Pattern& pattern = patterns_[p];
-            while (pattern.state > 0 && pattern.text[pattern.state] != c) pattern.state = pattern.fallback[pattern.state - 1];
+            while (pattern.state > 0 && pattern.text[pattern.state] != c)
+                pattern.state = pattern.fallback[pattern.state - 1];
             if (pattern.text[pattern.state] == c) ++pattern.state;
             if (pattern.state < pattern.text.size()) continue;
             if (matched_ < 0 || pattern.text.size() > matched().size()) matched_ = static_cast<int>(p);

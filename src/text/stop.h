@@ -1,5 +1,6 @@
-// Stop sequences (spec encoding 7.3): passes answer text on until one of them is complete, and holds back what could still
-// become one. Owned by one generation, one thread. Cost: each byte steps one automaton per sequence, amortised constant.
+// Stop sequences (spec encoding 7.3): passes answer text on until one of them is complete, and holds back what could
+// still become one. Owned by one generation, one thread. Cost: each byte steps one automaton per sequence, amortised
+// constant.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,8 @@ class StopFilter {
   public:
     explicit StopFilter(std::vector<std::string> sequences = {});  // empty ones are ignored
 
-    // Appends the text that is certain. True once a sequence was complete: the text before it is out, the rest is dropped.
+    // Appends the text that is certain. True once a sequence was complete: the text before it is out, the rest is
+    // dropped.
     bool push(std::string_view text, std::string& out);
     // No text follows, or what follows is none: releases what was held back.
     void flush(std::string& out);

@@ -23,14 +23,17 @@ constexpr std::size_t kUserIdBytesMax = 512;
 constexpr double kThinkingTopPMin = 0.95;
 
 // thinking.type over reasoning_effort over the default (7.1); efforts by the current column of 7.2.
-Result<void> read_thinking(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options, ChatPrompt& prompt) {
+Result<void> read_thinking(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
+                           ChatPrompt& prompt) {
     bool thinking = options.default_thinking;
     Effort effort = Effort::high;
     TRY_ASSIGN(const std::optional<std::string> name, reader.string(body, "reasoning_effort", ""));
     if (name) {
         thinking = *name != "none";
-        if (*name == "minimal" || *name == "low") effort = Effort::low;
-        else if (*name == "max" || *name == "ultra") effort = Effort::max;
+        if (*name == "minimal" || *name == "low")
+            effort = Effort::low;
+        else if (*name == "max" || *name == "ultra")
+            effort = Effort::max;
         else if (*name != "none" && *name != "medium" && *name != "high" && *name != "xhigh")
             return reader.unknown_variant("reasoning_effort", *body.find("reasoning_effort"),
                                           "one of `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `ultra`, `max`");
@@ -39,7 +42,8 @@ Result<void> read_thinking(const BodyReader& reader, const PythonJson& body, con
         if (!object->is_object()) return reader.wrong_type("thinking", *object, "a map with the field `type`");
         TRY_ASSIGN(const std::string type, reader.required_string(*object, "type", "thinking"));
         if (type != "enabled" && type != "disabled" && type != "adaptive")
-            return reader.unknown_variant("thinking.type", *object->find("type"), "one of `adaptive`, `enabled`, `disabled`");
+            return reader.unknown_variant("thinking.type", *object->find("type"),
+                                          "one of `adaptive`, `enabled`, `disabled`");
         thinking = type != "disabled";
     }
     prompt.mode = thinking ? ThinkingMode::thinking : ThinkingMode::chat;
@@ -47,15 +51,16 @@ Result<void> read_thinking(const BodyReader& reader, const PythonJson& body, con
     return Ok();
 }
 
-Result<double> in_range(const BodyReader& reader, const PythonJson& body, const char* name, double least, double most, bool open,
-                        double absent) {
+Result<double> in_range(const BodyReader& reader, const PythonJson& body, const char* name, double least, double most,
+                        bool open, double absent) {
     TRY_ASSIGN(const std::optional<double> value, reader.number(body, name, ""));
     if (!value) return absent;
     if (*value >= least && *value <= most && !(open && *value == least)) return *value;
     return invalid_argument(fmt::format("{} must be in {}{}, {}]", name, open ? "(" : "[", least, most));
 }
 
-Result<void> read_sampling(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options, ChatRequest& request) {
+Result<void> read_sampling(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
+                           ChatRequest& request) {
     Sampling& sampling = request.sampling;
     TRY_ASSIGN(sampling.temperature, in_range(reader, body, "temperature", 0, 2, false, 1));
     TRY_ASSIGN(sampling.top_p, in_range(reader, body, "top_p", 0, 1, true, 1));
@@ -81,15 +86,18 @@ Result<void> read_lengths(const BodyReader& reader, const PythonJson& body, Chat
     TRY_ASSIGN(const std::optional<std::uint64_t> tokens, reader.whole(body, name, "", "u32", 0xffffffff));
     if (tokens) {
         if (*tokens < 1 || *tokens > static_cast<std::uint64_t>(kMaxTokensMax))
-            return invalid_argument(fmt::format("Invalid {0} value, the valid range of {0} is [1, {1}]", name, kMaxTokensMax));
+            return invalid_argument(
+                fmt::format("Invalid {0} value, the valid range of {0} is [1, {1}]", name, kMaxTokensMax));
         request.max_tokens = static_cast<int>(*tokens);
     }
     TRY_ASSIGN(const std::optional<bool> logprobs, reader.boolean(body, "logprobs", ""));
     request.logprobs = logprobs.value_or(false);
     TRY_ASSIGN(const std::optional<std::uint64_t> top, reader.whole(body, "top_logprobs", "", "u8", 255));
-    if (top && *top > 20) return invalid_argument("Invalid top_logprobs value, the valid range of top_logprobs is [0, 20].");
+    if (top && *top > 20)
+        return invalid_argument("Invalid top_logprobs value, the valid range of top_logprobs is [0, 20].");
     if (top && !request.logprobs)
-        return invalid_argument("Invalid top_logprobs and logprobs value, logprobs must be set to true if top_logprobs is used.");
+        return invalid_argument(
+            "Invalid top_logprobs and logprobs value, logprobs must be set to true if top_logprobs is used.");
     request.top_logprobs = static_cast<int>(top.value_or(0));
     return Ok();
 }
@@ -99,17 +107,20 @@ Result<void> read_stop(const BodyReader& reader, const PythonJson& body, ChatReq
     if (stop == nullptr) return Ok();
     if (!stop->is_string() && !stop->is_array()) return reader.wrong_type("stop", *stop, "a string or a list");
     if (stop->items.size() > kStopsMax)
-        return invalid_argument(fmt::format("ChatCompletionStopSequences string array too long: {}", stop->items.size()));
+        return invalid_argument(
+            fmt::format("ChatCompletionStopSequences string array too long: {}", stop->items.size()));
     if (stop->is_string()) request.stop.push_back(stop->text);
     for (std::size_t i = 0; i < stop->items.size(); ++i) {
-        if (!stop->items[i].is_string()) return reader.wrong_type(fmt::format("stop[{}]", i), stop->items[i], "a string");
+        if (!stop->items[i].is_string())
+            return reader.wrong_type(fmt::format("stop[{}]", i), stop->items[i], "a string");
         request.stop.push_back(stop->items[i].text);
     }
     for (std::size_t i = 0; i < request.stop.size(); ++i)
         if (request.stop[i].empty())
-            return invalid_argument(fmt::format(
-                "Invalid 'stop{}': empty string. Expected a string with minimum length 1, but got an empty string instead.",
-                stop->is_string() ? "" : fmt::format("[{}]", i)));
+            return invalid_argument(
+                fmt::format("Invalid 'stop{}': empty string. Expected a string with minimum length 1, but got an empty "
+                            "string instead.",
+                            stop->is_string() ? "" : fmt::format("[{}]", i)));
     return Ok();
 }
 
@@ -130,7 +141,8 @@ bool says_json(const std::vector<Message>& messages) {
     const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
     for (const Message& message : messages)
         for (const text::ContentPart& part : message.content)
-            if (std::search(part.text.begin(), part.text.end(), kWord.begin(), kWord.end(), same) != part.text.end()) return true;
+            if (std::search(part.text.begin(), part.text.end(), kWord.begin(), kWord.end(), same) != part.text.end())
+                return true;
     return false;
 }
 
@@ -147,18 +159,21 @@ Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatR
     shown.add("type", PythonJson::make_string("json_object"));
     if (type == "json_object") {
         if (!says_json(request.prompt.messages))
-            return invalid_argument("Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'.");
+            return invalid_argument(
+                "Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'.");
     } else if (const PythonJson* outer = BodyReader::get(*format, "json_schema"); outer != nullptr) {
         if (!outer->is_object()) return reader.wrong_type("response_format.json_schema", *outer, "a map");
         const PythonJson* schema = BodyReader::get(*outer, "schema");
-        if (schema != nullptr && !schema->is_object()) return reader.wrong_type("response_format.json_schema.schema", *schema, "a map");
+        if (schema != nullptr && !schema->is_object())
+            return reader.wrong_type("response_format.json_schema.schema", *schema, "a map");
         if (schema != nullptr) request.json_schema = shown = *schema;
     }
     request.prompt.response_format = std::move(shown);
     return Ok();
 }
 
-Result<void> read_names(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options, ChatRequest& request) {
+Result<void> read_names(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
+                        ChatRequest& request) {
     const PythonJson* model = body.find("model");
     if (model == nullptr && options.model_required) return reader.missing("", body, "model");
     if (model != nullptr && !(model->is_null() && !options.model_required)) {

@@ -1,6 +1,6 @@
 // The body of POST /chat/completions (spec api 4, 7, 8) read and checked: hostile bytes in, a canonical request or the
-// service's own error text out. Needs no engine, model or tokenizer, so the command line uses it as well. Stateless; any
-// thread; linear in the body.
+// service's own error text out. Needs no engine, model or tokenizer, so the command line uses it as well. Stateless;
+// any thread; linear in the body.
 #pragma once
 
 #include <cstdint>
@@ -19,19 +19,20 @@ struct ChatRequestOptions {
     text::PromptVersion version = text::PromptVersion::v4_0731;
     bool model_required = true;
     bool default_thinking = true;
-    bool strict_reasoning = false;     // refuse history without the reasoning of earlier turns (7.4); else missing is empty
-    bool developer_as_system = false;  // else the role is refused
+    bool strict_reasoning =
+        false;  // refuse history without the reasoning of earlier turns (7.4); else missing is empty
+    bool developer_as_system = false;   // else the role is refused
     bool fill_missing_results = false;  // a call without result gets an empty one; else refused
-    bool honour_sampling = false;      // use temperature and top_p as asked; else the service's rules (7.3)
-    bool images = false;               // image parts in user messages, V4.1 only
+    bool honour_sampling = false;       // use temperature and top_p as asked; else the service's rules (7.3)
+    bool images = false;                // image parts in user messages, V4.1 only
     std::size_t body_bytes_max = std::size_t{48} << 20;
 };
 
 struct Sampling {
     double temperature = 1;
     double top_p = 1;
-    int top_k = 0;      // extension; 0 is off
-    double min_p = 0;   // extension
+    int top_k = 0;     // extension; 0 is off
+    double min_p = 0;  // extension
     std::optional<std::uint64_t> seed;
 };
 
@@ -46,9 +47,9 @@ struct ChatRequest {
     bool stream = false;
     bool include_usage = false;
     std::string user_id;
-    bool json_mode = false;                     // json_object or json_schema
+    bool json_mode = false;                       // json_object or json_schema
     std::optional<text::PythonJson> json_schema;  // the schema of json_schema, if one was given
-    bool strict_tools = false;                  // every tool asks for it
+    bool strict_tools = false;                    // every tool asks for it
 
     bool thinking() const { return prompt.mode == text::ThinkingMode::thinking; }
     int default_max_tokens() const;  // 8192, thinking 65536, effort max 131072 (4.4); clamp to what the context leaves

@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!request.ok()) return request.error().message.empty() ? (std::abort(), 0) : 0;
     if (request->prompt.messages.empty() || request->stop.size() > 16) std::abort();
     (void)request->answer_options();
-    for (const text::EncodingRules& rules : {text::EncodingRules::rec(), text::EncodingRules::hf(), text::EncodingRules::recipe_0_2()}) {
+    for (const text::EncodingRules& rules :
+         {text::EncodingRules::rec(), text::EncodingRules::hf(), text::EncodingRules::recipe_0_2()}) {
         const auto prompt = text::render(request->prompt, rules);
         if (!prompt.ok()) continue;
         std::size_t at = 0;

@@ -24,7 +24,8 @@ constexpr const char* kAnswerEachCall =
 
 Error quoted_not_allowed() {
     return invalid_argument(
-        fmt::format("The sub-string \"{}\" in your input is not allowed for this API. Please remove it and try again.", kImagePlaceholder));
+        fmt::format("The sub-string \"{}\" in your input is not allowed for this API. Please remove it and try again.",
+                    kImagePlaceholder));
 }
 
 class MessageReader {
@@ -43,7 +44,8 @@ class MessageReader {
         }
         TRY_ASSIGN(const std::optional<bool> prefix, reader_.boolean(source, "prefix", path_));
         message.prefix = prefix.value_or(false) && message.role == Role::assistant;
-        if (message.role == Role::assistant && !has_content_ && message.tool_calls.empty() && !(message.prefix && message.reasoning_content))
+        if (message.role == Role::assistant && !has_content_ && message.tool_calls.empty() &&
+            !(message.prefix && message.reasoning_content))
             return invalid_argument("Invalid assistant message: content or tool_calls must be set");
         return message;
     }
@@ -106,7 +108,8 @@ class MessageReader {
             return reader_.unknown_variant(path_, *image->find("detail"), "one of `low`, `high`, `original`, `auto`");
         if (!options_.images || options_.version != text::PromptVersion::v41) return invalid_argument(kNoImages);
         if (role == Role::system) return invalid_argument("Image in system message is unsupported");
-        if (role != Role::user) return invalid_argument(fmt::format("{}: images are supported in user messages only", path_));
+        if (role != Role::user)
+            return invalid_argument(fmt::format("{}: images are supported in user messages only", path_));
         if (url.rfind("data:", 0) != 0 && url.size() > kUrlBytesMax)
             return invalid_argument(fmt::format("{}: image_url.url is longer than {} characters", path_, kUrlBytesMax));
         return ContentPart{ContentPart::Kind::image, "", std::move(url)};
@@ -118,9 +121,10 @@ class MessageReader {
         if (calls == nullptr) return Ok();
         if (!calls->is_array()) return reader_.wrong_type(path_, *calls, "a sequence");
         if (calls->items.empty())
-            return invalid_argument(fmt::format("Invalid 'messages[{}].tool_calls': empty array. Expected an array with minimum length 1, "
-                                                "but got an empty array instead.",
-                                                index_));
+            return invalid_argument(
+                fmt::format("Invalid 'messages[{}].tool_calls': empty array. Expected an array with minimum length 1, "
+                            "but got an empty array instead.",
+                            index_));
         for (const PythonJson& item : calls->items) {
             if (!item.is_object()) return reader_.wrong_type(path_, item, "a map");
             text::ToolCall call;
@@ -144,7 +148,8 @@ class MessageReader {
 };
 
 Error duplicate_id(const std::string& id, std::size_t index) {
-    return invalid_argument(fmt::format("Duplicate value for 'tool_call_id' of {} in message[{}]", printable(id, 80), index));
+    return invalid_argument(
+        fmt::format("Duplicate value for 'tool_call_id' of {} in message[{}]", printable(id, 80), index));
 }
 
 // The results that follow an assistant with calls: one for each, nothing between. Returns the count of tool messages.
@@ -157,7 +162,8 @@ Result<std::size_t> check_results(std::vector<Message>& messages, std::size_t at
     std::size_t given = 0;
     while (given < count && at + 1 + given < messages.size() && messages[at + 1 + given].role == Role::tool) ++given;
     if (given < count && !options.fill_missing_results)
-        return invalid_argument(std::string(kAnswerEachCall) + " (insufficient tool messages following tool_calls message)");
+        return invalid_argument(std::string(kAnswerEachCall) +
+                                " (insufficient tool messages following tool_calls message)");
     for (std::size_t i = 0; i < given; ++i) {
         const std::string& id = messages[at + 1 + i].tool_call_id;
         if (known.count(id) == 0)
@@ -176,7 +182,8 @@ Result<std::size_t> check_results(std::vector<Message>& messages, std::size_t at
 
 }  // namespace
 
-Result<std::vector<Message>> read_messages(const BodyReader& reader, const PythonJson& list, const ChatRequestOptions& options) {
+Result<std::vector<Message>> read_messages(const BodyReader& reader, const PythonJson& list,
+                                           const ChatRequestOptions& options) {
     if (!list.is_array()) return reader.wrong_type("messages", list, "a sequence");
     if (list.items.empty()) return invalid_argument("Empty input messages");
     std::vector<Message> messages;
@@ -191,9 +198,12 @@ Result<std::vector<Message>> read_messages(const BodyReader& reader, const Pytho
 Result<void> check_history(std::vector<Message>& messages, const ChatRequestOptions& options) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
         if (messages[i].prefix && i + 1 < messages.size())
-            return invalid_argument("Invalid completion message: prefix set true with message which is not final message or message role is not assistant");
+            return invalid_argument(
+                "Invalid completion message: prefix set true with message which is not final message or message role "
+                "is not assistant");
         if (messages[i].role == Role::tool)
-            return invalid_argument("Messages with role 'tool' must be a response to a preceding message with 'tool_calls'");
+            return invalid_argument(
+                "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'");
         if (messages[i].tool_calls.empty()) continue;
         TRY_ASSIGN(const std::size_t results, check_results(messages, i, options));
         i += results;

@@ -1,5 +1,5 @@
-// Reads fields of a parsed body and words errors the way the service does, serde's: what was found, what was expected, and
-// where. Null counts as absent. Internal to the chat_request files.
+// Reads fields of a parsed body and words errors the way the service does, serde's: what was found, what was expected,
+// and where. Null counts as absent. Internal to the chat_request files.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,16 @@ class BodyReader {
     static const text::PythonJson* get(const text::PythonJson& object, std::string_view name);
 
     // Absent fields are nullopt; required_string wants the field.
-    Result<std::optional<bool>> boolean(const text::PythonJson& object, std::string_view name, std::string_view path) const;
-    Result<std::optional<double>> number(const text::PythonJson& object, std::string_view name, std::string_view path) const;
-    Result<std::optional<std::uint64_t>> whole(const text::PythonJson& object, std::string_view name, std::string_view path,
-                                               std::string_view type, std::uint64_t most) const;
-    Result<std::optional<std::string>> string(const text::PythonJson& object, std::string_view name, std::string_view path) const;
-    Result<std::string> required_string(const text::PythonJson& object, std::string_view name, std::string_view path) const;
+    Result<std::optional<bool>> boolean(const text::PythonJson& object, std::string_view name,
+                                        std::string_view path) const;
+    Result<std::optional<double>> number(const text::PythonJson& object, std::string_view name,
+                                         std::string_view path) const;
+    Result<std::optional<std::uint64_t>> whole(const text::PythonJson& object, std::string_view name,
+                                               std::string_view path, std::string_view type, std::uint64_t most) const;
+    Result<std::optional<std::string>> string(const text::PythonJson& object, std::string_view name,
+                                              std::string_view path) const;
+    Result<std::string> required_string(const text::PythonJson& object, std::string_view name,
+                                        std::string_view path) const;
 
   private:
     std::string_view body_;

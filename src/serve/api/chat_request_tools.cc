@@ -54,7 +54,8 @@ Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::si
             fmt::format("tools.{}.function.name: expected 1-128 ASCII letters, digits, underscores or hyphens", index));
     TRY(reader.string(*function, "description", inside));
     if (!is_object_schema(BodyReader::get(*function, "parameters")))
-        return invalid_argument(fmt::format("tools.{}.function.parameters must be a JSON Schema of type object", index));
+        return invalid_argument(
+            fmt::format("tools.{}.function.parameters must be a JSON Schema of type object", index));
     TRY_ASSIGN(const std::optional<bool> strict, reader.boolean(*function, "strict", inside));
     tool.strict = strict.value_or(false);
     tool.function = *function;
@@ -63,13 +64,18 @@ Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::si
 
 Result<void> read_choice(const BodyReader& reader, const PythonJson& choice, text::ChatPrompt& prompt) {
     if (choice.is_string()) {
-        if (choice.text == "none") prompt.tool_choice = ToolChoice::none;
-        else if (choice.text == "auto") prompt.tool_choice = ToolChoice::automatic;
-        else if (choice.text == "required") prompt.tool_choice = ToolChoice::required;
-        else return reader.unknown_variant("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
+        if (choice.text == "none")
+            prompt.tool_choice = ToolChoice::none;
+        else if (choice.text == "auto")
+            prompt.tool_choice = ToolChoice::automatic;
+        else if (choice.text == "required")
+            prompt.tool_choice = ToolChoice::required;
+        else
+            return reader.unknown_variant("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
         return Ok();
     }
-    if (!choice.is_object()) return reader.wrong_type("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
+    if (!choice.is_object())
+        return reader.wrong_type("tool_choice", choice, "one of `none`, `auto`, `required` or a tool");
     TRY(check_type(reader, choice, "tool_choice"));
     const PythonJson* function = choice.find("function");
     if (function == nullptr) return reader.missing("tool_choice", choice, "function");
@@ -86,25 +92,28 @@ Result<void> read_tools(const BodyReader& reader, const PythonJson& body, ChatRe
     if (const PythonJson* list = BodyReader::get(body, "tools"); list != nullptr) {
         if (!list->is_array()) return reader.wrong_type("tools", *list, "a sequence");
         if (list->items.size() > kToolsMax)
-            return invalid_argument(fmt::format("Invalid 'tools': array too long. Expected an array with maximum length {}, but got an "
-                                                "array with length {} instead.",
-                                                kToolsMax, list->items.size()));
+            return invalid_argument(
+                fmt::format("Invalid 'tools': array too long. Expected an array with maximum length {}, but got an "
+                            "array with length {} instead.",
+                            kToolsMax, list->items.size()));
         std::set<std::string> names;
         for (std::size_t i = 0; i < list->items.size(); ++i) {
             TRY_ASSIGN(Tool tool, read_tool(reader, list->items[i], i));
             if (!names.insert(tool.name).second) return invalid_argument("Tool names must be unique");
             prompt.tools.push_back(std::move(tool));
         }
-        request.strict_tools =
-            !prompt.tools.empty() && std::all_of(prompt.tools.begin(), prompt.tools.end(), [](const Tool& tool) { return tool.strict; });
+        request.strict_tools = !prompt.tools.empty() && std::all_of(prompt.tools.begin(), prompt.tools.end(),
+                                                                    [](const Tool& tool) { return tool.strict; });
     }
     const PythonJson* choice = BodyReader::get(body, "tool_choice");
     if (choice != nullptr) TRY(read_choice(reader, *choice, prompt));
     if (prompt.tool_choice == ToolChoice::required && prompt.tools.empty()) prompt.tool_choice = ToolChoice::automatic;
-    if (prompt.tool_forced() && request.thinking()) return invalid_argument("Thinking mode does not support this tool_choice");
+    if (prompt.tool_forced() && request.thinking())
+        return invalid_argument("Thinking mode does not support this tool_choice");
     const auto is_chosen = [&](const Tool& tool) { return tool.name == prompt.tool_name; };
     if (prompt.tool_choice == ToolChoice::named && std::none_of(prompt.tools.begin(), prompt.tools.end(), is_chosen))
-        return invalid_argument(fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name, 140)));
+        return invalid_argument(
+            fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name, 140)));
     return Ok();
 }
 
