@@ -301,5 +301,32 @@ TEST_P(Products, DoNotDependOnCompanyOrPlace) {
     }
 }
 
+// Products so small that an instruction that flushes subnormals would lose them on one way through and keep them on
+// another: the number of inputs must not decide which.
+TEST_P(Products, DoNotDependOnCompanyNearTheEndOfTheRange) {
+    for (const WeightFormat format : kFormats)
+        for (const int scale : {8, 30, 64, 70, 100, 127, 150, 190})
+            for (const int size : {-100, -80, -60, -41, -39, -20, 39, 41}) {
+                Random random(scale * 1000 + size);
+                const std::int64_t cols = 256, rows = 8;
+                const int all = 12;
+                Matrix m = random_matrix(random, format, rows, cols);
+                for (auto& s : m.scales) s = static_cast<std::uint8_t>(scale + random.below(3));
+                auto values = random.bf16_normals(static_cast<std::size_t>(all * cols), std::ldexp(1.0f, size));
+                const Inputs in(values, all, cols, true);
+                const Matmul product = matmul_for(kernels(), format);
+                std::vector<float> together(static_cast<std::size_t>(all * rows)), alone(together.size());
+                product(m.view, in.rows, 0, rows, together.data(), rows, false, scratch_);
+                for (int i = 0; i < all; ++i) {
+                    Rows one = in.rows;
+                    one.f32 += i * cols;
+                    one.bf16 += i * cols;
+                    one.count = 1;
+                    product(m.view, one, 0, rows, alone.data() + i * rows, rows, false, scratch_);
+                }
+                EXPECT_TRUE(same_bits(alone, together)) << "scale " << scale << " size " << size;
+            }
+}
+
 }  // namespace
 }  // namespace baleen::kernels::test

@@ -6,7 +6,7 @@ namespace baleen::kernels::avx512 {
 
 #include "kernels/wide/numbers.inl"
 
-#include "kernels/wide/output.inl"
+#include "kernels/wide/product_io.inl"
 
 #include "kernels/wide/products.inl"
 

@@ -25,7 +25,7 @@ namespace baleen::kernels::avx512bf16 {
 
 #include "kernels/wide/numbers.inl"
 
-#include "kernels/wide/output.inl"
+#include "kernels/wide/product_io.inl"
 
 #include "kernels/avx512bf16/decode.inl"
 
@@ -168,10 +168,8 @@ void direct(const Job& job, std::int64_t r, int input) {
     for (int i = 0; i < R; ++i) rows[i] = job.row(r + i), codes[i] = job.codes(r + i);
     Block blocks[R];
     for (std::int64_t b = 0; b < whole; ++b) {
-        for (int i = 0; i < R; ++i) {
-            __builtin_prefetch(rows[i] + ahead + b * kBlockBytes, 0, 2);
-            blocks[i] = load_block(rows[i], codes[i], b);
-        }
+        look_ahead<R * kBlockBytes>(rows[0] + ahead + R * b * kBlockBytes);
+        for (int i = 0; i < R; ++i) blocks[i] = load_block(rows[i], codes[i], b);
         direct_block<R, X>(job, blocks, x + b * kBlock, table, acc);
     }
     if (whole < job.blocks) {
@@ -209,7 +207,7 @@ void decode_row(const Job& job, std::int64_t r, std::uint16_t* panel) {
     const std::uint8_t* codes = job.codes(r);
     const std::int64_t whole = job.w.cols / kBlock, ahead = bytes_ahead(job.row_bytes, 1);
     for (std::int64_t b = 0; b < job.blocks; ++b) {
-        __builtin_prefetch(row + ahead + b * kBlockBytes, 0, 2);
+        look_ahead<kBlockBytes>(row + ahead + b * kBlockBytes);
         const Block block = b < whole ? load_block(row, codes, b) : load_last(row, codes, b, job.w.cols);
         const __m512i exponents = lane_exponents(block.codes);
         __m512i parts[kParts];

@@ -18,7 +18,7 @@ namespace baleen::kernels::avx512bf16 {
 
 #include "kernels/wide/numbers.inl"
 
-#include "kernels/wide/output.inl"
+#include "kernels/wide/product_io.inl"
 
 #include "kernels/avx512bf16/decode.inl"
 
@@ -56,9 +56,7 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
     const Fp8Table unscaled = format == WeightFormat::fp8 ? Fp8Table::base() : Fp8Table{};
     const std::uint8_t* scales = format == WeightFormat::fp8 ? job.w.scales + r / 128 * job.w.scale_stride : nullptr;
     for (std::int64_t block = 0; block < cols; block += kBlock) {
-        for (int i = 0; i < R; ++i)
-            for (std::int64_t line = 0; line < bytes_of_columns(format, kBlock); line += 64)
-                __builtin_prefetch(rows[i] + ahead + bytes_of_columns(format, block) + line, 0, 2);
+        look_ahead<R * bytes_of_columns(format, kBlock)>(rows[0] + ahead + R * bytes_of_columns(format, block));
         const std::int64_t end = smaller(block + kBlock, cols);
         Fp8Table table;
         if constexpr (format == WeightFormat::fp8) table = Fp8Table::scaled(unscaled, scales[block / kBlock]);

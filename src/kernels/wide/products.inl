@@ -94,9 +94,7 @@ void direct(const Job& job, std::int64_t r, int input) {
     const float* x = job.x.f32 + input * job.x.stride;
     for (std::int64_t k = 0; k < cols; k += kStep) {
         if (k % kAhead == 0)
-            for (int i = 0; i < R; ++i)
-                for (std::int64_t line = 0; line < bytes_of_columns(format, kAhead); line += 64)
-                    __builtin_prefetch(rows[i] + ahead + bytes_of_columns(format, k) + line, 0, 2);
+            look_ahead<R * bytes_of_columns(format, kAhead)>(rows[0] + ahead + R * bytes_of_columns(format, k));
         for (int i = 0; i < R; ++i) {
             F weights[kVectors];
             float scale = 0;
