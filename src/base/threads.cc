@@ -42,8 +42,10 @@ void relax() {
 #endif
 }
 
-// Spinning this long covers the gap between two loops of one step; longer waits give the core back.
+// Spinning this long covers the gap between two loops of one step; longer waits give the core back. A team larger than the
+// CPUs it may use waits for members that cannot run while others spin, so it gives the core back at once.
 constexpr int kSpins = 20000;
+constexpr int kSpinsCrowded = 20;
 
 }  // namespace
 
@@ -55,7 +57,7 @@ int usable_cpus() {
     return std::max(1, std::min(count, cgroup_cpus()));
 }
 
-Team::Team(int threads) : size_(threads) {
+Team::Team(int threads) : size_(threads), spins_(threads > usable_cpus() ? kSpinsCrowded : kSpins) {
     CHECK(threads >= 1, "threads={}", threads);
     members_.reserve(static_cast<std::size_t>(threads - 1));
     for (int member = 1; member < threads; ++member) members_.emplace_back([this, member] { work(member); });
@@ -82,7 +84,7 @@ void Team::start(Entry entry, void* context) {
     }
     entry(context, 0);
     for (int spins = 0; running_.load(std::memory_order_acquire) > 0; ++spins) {
-        if (spins < kSpins) relax();
+        if (spins < spins_) relax();
         else std::this_thread::yield();
     }
 }
@@ -90,7 +92,7 @@ void Team::start(Entry entry, void* context) {
 void Team::work(int member) {
     std::uint64_t seen = 0;
     for (;;) {
-        for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < kSpins; ++spins) relax();
+        for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < spins_; ++spins) relax();
         if (generation_.load(std::memory_order_acquire) == seen) {
             std::unique_lock lock(mutex_);
             parked_.fetch_add(1, std::memory_order_seq_cst);

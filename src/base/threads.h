@@ -72,6 +72,7 @@ class Team {
     void work(int member);
 
     const int size_;
+    const int spins_;
     Entry entry_ = nullptr;
     void* context_ = nullptr;
     std::atomic<std::uint64_t> generation_{0};
