@@ -289,7 +289,9 @@ struct Scripted : GenerationTest {
             if (generation.ended()) break;
             logits[static_cast<std::size_t>(index(id))] = 9;
             const auto next = generation.next(logits);
-            if (next) EXPECT_EQ(*next, id);
+            if (next) {
+                EXPECT_EQ(*next, id);
+            }
             logits[static_cast<std::size_t>(index(id))] = 0;
         }
         EXPECT_TRUE(generation.ended());
