@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <system_error>
 
@@ -158,7 +159,8 @@ void add_sampling_options(CLI::App& app, SamplingArguments& sampling) {
     app.add_option("--top-p", sampling.top_p, "smallest set of likeliest tokens that reaches this probability (default: the model's, else 1)");
     app.add_option("--top-k", sampling.top_k, "this many likeliest tokens; 0: all");
     app.add_option("--min-p", sampling.min_p, "tokens at least this likely beside the likeliest one");
-    app.add_option("--seed", sampling.seed, "0 to 2^63-1; same seed, same answer (default: random, told at the end)");
+    app.add_option("--seed", sampling.seed, "same seed, same answer (default: random, told at the end)")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
 }
 
 SamplingArguments SamplingArguments::over(const SamplingArguments& other) const {

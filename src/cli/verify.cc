@@ -102,23 +102,23 @@ Json to_json(const std::vector<eval::VerifyReport>& reports) {
     return {{"ok", ok}, {"sets", std::move(sets)}};
 }
 
-int fail(const Error& error, int code) {
+// What does not exist was named wrongly (2); what is damaged or does not fit is a failure (1).
+int fail(const Error& error) {
     fmt::print(stderr, "baleen verify: {}\n", error.message);
-    return code;
+    return error.code == ErrorCode::not_found ? 2 : 1;
 }
 
 int run(const Options& options) {
     auto found = eval::find_golden(options.golden);
-    if (!found.ok())
-        return fail(with_context("--golden", found.error()), found.error().code == ErrorCode::not_found ? 2 : 1);
+    if (!found.ok()) return fail(with_context("--golden", found.error()));
     std::vector<eval::GoldenSet> sets = std::move(found).value();
     std::filesystem::path model;
     if (!options.model.empty()) {
         const auto directory = resolve_model(options.model);
-        if (!directory.ok()) return fail(directory.error(), directory.error().code == ErrorCode::not_found ? 2 : 1);
+        if (!directory.ok()) return fail(directory.error());
         model = *directory;
         auto mine = eval::sets_for(model, std::move(sets));
-        if (!mine.ok()) return fail(mine.error(), mine.error().code == ErrorCode::not_found ? 2 : 1);
+        if (!mine.ok()) return fail(mine.error());
         sets = std::move(mine).value();
     }
 
@@ -137,7 +137,7 @@ int run(const Options& options) {
     for (const eval::GoldenSet& set : sets) {
         if (!options.json && sets.size() > 1) fmt::print("{}\n", set.folder.string());
         auto report = eval::verify(model.empty() ? set.checkpoint : model, set, verify);
-        if (!report.ok()) return fail(report.error(), 1);
+        if (!report.ok()) return fail(report.error());
         ok = ok && report->ok();
         reports.push_back(std::move(report).value());
     }

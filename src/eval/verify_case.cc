@@ -32,6 +32,9 @@ struct Rows {
     }
 };
 
+// Behind the layers, in the order of computing; a greedy id may also come before logits.
+constexpr int kGreedyFirst = 0, kLogitsOrder = 1, kGreedyOrder = 2, kFreeOrder = 3;
+
 class CaseVerifier {
   public:
     CaseVerifier(Engine& engine, const GoldenSet& set, const GoldenItem& item, GoldenFile& file, VerifyFile& report)
@@ -120,7 +123,7 @@ class CaseVerifier {
             rows.here.insert(rows.here.end(), found->second.begin(), found->second.end());
         }
         const Comparison result = compare(rows.here, rows.golden, tolerance);
-        report_.checks.push_back({VerifyMode::chain, layer, 0, std::string(kind), false, result,
+        report_.checks.push_back({VerifyMode::chain, layer, kLogitsOrder, std::string(kind), false, result,
                                   static_cast<std::int64_t>(rows.positions.size()), 0});
         if (result.ok) return {};
         Divergence bad = blank(layer, step_name, kind);
@@ -178,7 +181,7 @@ class CaseVerifier {
         }
         VerifyCheck check{VerifyMode::chain,
                           backbone_layers_,
-                          1,
+                          kGreedyOrder,
                           "greedy_ids",
                           true,
                           {},
@@ -192,7 +195,7 @@ class CaseVerifier {
     // Tier C: prompt and continuation once more, each token the argmax of the row before.
     Result<void> run_free() {
         TRY_ASSIGN(const std::unique_ptr<Sequence> sequence, engine_.start({.prompt = prompt_}));
-        VerifyCheck check{VerifyMode::chain, backbone_layers_, 2, "greedy_ids (free)", true, {}, 0, 0};
+        VerifyCheck check{VerifyMode::chain, backbone_layers_, kFreeOrder, "greedy_ids (free)", true, {}, 0, 0};
         for (std::size_t i = 0; i < greedy_.size(); ++i) {
             TRY(engine_.prefill(*sequence, {}));
             const TokenId best = engine::argmax(engine_.last_logits());
@@ -200,7 +203,7 @@ class CaseVerifier {
                 check.comparison.ok = false;
                 report_.divergences.push_back(choice(static_cast<std::int64_t>(i), best, greedy_[i]));
                 report_.divergences.back().detail += "; running free";
-                report_.divergences.back().order = 2;
+                report_.divergences.back().order = kFreeOrder;
                 break;
             }
             ++check.compared;
@@ -212,7 +215,9 @@ class CaseVerifier {
 
     Divergence choice(std::int64_t step, TokenId here, TokenId golden) const {
         Divergence bad = blank(backbone_layers_, kLogitsStep, "greedy_ids");
-        bad.order = 1;
+        // Its logits come before it, the rows it is fed into behind it.
+        bad.order =
+            logits_differ_until(static_cast<std::int64_t>(prompt_.size()) - 1 + step) ? kGreedyOrder : kGreedyFirst;
         bad.unit = "step";
         bad.position = step;
         bad.here = index(here);
@@ -221,11 +226,18 @@ class CaseVerifier {
         return bad;
     }
 
+    // Whether a row of logits up to this position is a divergence of its own.
+    bool logits_differ_until(std::int64_t position) const {
+        return std::any_of(report_.divergences.begin(), report_.divergences.end(),
+                           [&](const Divergence& d) { return d.tensor == "logits" && d.position <= position; });
+    }
+
     Divergence blank(int layer, std::string_view step, std::string_view tensor) const {
         Divergence bad;
         bad.file = report_.file;
         bad.tier = item_.tier;
         bad.layer = layer;
+        bad.order = kLogitsOrder;
         bad.step = step;
         bad.tensor = tensor;
         bad.unit = "position";
