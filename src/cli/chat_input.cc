@@ -2,6 +2,7 @@
 
 #include <histedit.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,16 +42,28 @@ void use_utf8() {
     if (std::strcmp(::nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+// Waits until standard input has something to read; false on ctrl-C.
+bool wait_for_input() {
+    for (;;) {
+        struct pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {Interrupts::readable(), POLLIN, 0}};
+        const int count = ::poll(ready, 2, -1);
+        if (Interrupts::raised()) return false;
+        if (count > 0 && ready[0].revents != 0) return true;
+        if (count < 0 && errno != EINTR) return true;  // read() will tell
+    }
+}
+
 // One character from the terminal; -1 on ctrl-C, so that the line is given up.
 int get_character(EditLine*, wchar_t* out) {
     std::mbstate_t state{};
     for (;;) {
+        if (!wait_for_input()) return -1;
         char byte = 0;
         const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
         if (got == 0) return 0;
         if (got < 0) {
-            if (errno != EINTR || Interrupts::raised()) return -1;
-            continue;  // another signal, the window's size
+            if (errno != EINTR) return -1;
+            continue;
         }
         const std::size_t used = std::mbrtowc(out, &byte, 1, &state);
         if (used == static_cast<std::size_t>(-2)) continue;  // inside a character
@@ -147,7 +160,7 @@ InputLine LineReader::read_plain() {
     for (;;) {
         const int c = std::getc(stdin);
         if (c == EOF) {
-            if (Interrupts::raised()) return {InputLine::Kind::interrupted, {}};
+            if (Interrupts::raised()) return {InputLine::Kind::interrupted, {}};  // EINTR
             if (line.text.empty()) line.kind = InputLine::Kind::end;
             return line;
         }

@@ -86,10 +86,10 @@ TEST(Chat, FilesThatDoNotFitOrAreNotThere) {
     std::string much;
     for (int i = 0; i < 400; ++i) much += "The river crosses the old bridge.\n";
     const std::string file = folder.write("much.txt", much);
-    const Ran too_long = chat("", {"--file", file, "--context", "1000"});  // the count first, then the error
+    const Ran too_long = chat("", {"--file", file, "--context", "1000"});
     EXPECT_EQ(too_long.code, 1);
     EXPECT_EQ(too_long.out, "");
-    EXPECT_NE(too_long.err.find("\nbaleen chat: " + file + ": 5,600 tokens do not fit"), std::string::npos) << too_long.err;
+    EXPECT_NE(too_long.err.find("baleen chat: " + file + ": 5,600 tokens do not fit"), std::string::npos) << too_long.err;
     expect_error(chat("", {"--file", (folder.path() / "none").string()}), 1, "no such file", "missing");
     expect_error(chat("", {"--file", folder.write("zero.bin", std::string("a\0b", 3))}), 1, "binary", "binary");
     // Inside the chat the conversation goes on without it.

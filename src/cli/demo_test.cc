@@ -1,5 +1,4 @@
-// The demo runs to its end, its document is the same everywhere and holds what is asked, and its judgement is not a formality:
-// a model that knows nothing gets nothing right.
+// The demo runs to its end and counts the marks it gave; its document is the same everywhere and holds what is asked.
 #include <gtest/gtest.h>
 
 #include "cli/cli_test_support.h"
@@ -12,8 +11,6 @@ TEST(Demo, RunsAndCountsWhatIsRight) {
     const Ran ran = run({"demo"});
     EXPECT_EQ(ran.code, 0) << ran.err;
     int right = 0, asked = 0;
-    const std::size_t at = ran.out.find("\n\n", ran.out.size() > 600 ? ran.out.size() - 600 : 0);
-    ASSERT_NE(at, std::string::npos);
     const std::size_t score = ran.out.find(" of 12 right");
     ASSERT_NE(score, std::string::npos) << ran.out;
     std::sscanf(ran.out.c_str() + ran.out.rfind('\n', score) + 1, "%d of %d right", &right, &asked);

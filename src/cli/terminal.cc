@@ -1,11 +1,17 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
 
 namespace baleen::cli {
 
@@ -44,15 +50,21 @@ namespace {
 
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
+int wake[2] = {-1, -1};  // a pipe: the handler writes, who waits polls
 constexpr int kPatience = 3;
 
 void on_signal(int) {
+    const int error = errno;
     if (interrupts.fetch_add(1) >= kPatience) ::_exit(130);
+    [[maybe_unused]] const ssize_t written = ::write(wake[1], "!", 1);  // a full pipe is readable as well
+    errno = error;
 }
 
 }  // namespace
 
 Interrupts::Interrupts() {
+    CHECK(wake[0] < 0, "two at a time");
+    CHECK(::pipe2(wake, O_CLOEXEC | O_NONBLOCK) == 0, "pipe: {}", std::strerror(errno));
     reset();
     struct sigaction action {};
     action.sa_handler = on_signal;  // without SA_RESTART
@@ -64,10 +76,17 @@ Interrupts::Interrupts() {
 Interrupts::~Interrupts() {
     ::sigaction(SIGINT, &old_interrupt_, nullptr);
     ::sigaction(SIGTERM, &old_terminate_, nullptr);
+    for (int& end : wake) ::close(std::exchange(end, -1));
 }
 
 bool Interrupts::raised() { return interrupts.load(std::memory_order_relaxed) > 0; }
-void Interrupts::reset() { interrupts.store(0); }
+void Interrupts::reset() {
+    char bytes[64];
+    while (::read(wake[0], bytes, sizeof bytes) > 0) {
+    }
+    interrupts.store(0);
+}
+int Interrupts::readable() { return wake[0]; }
 
 // ---- progress
 

@@ -23,8 +23,9 @@ constexpr std::string_view kPlain = "\x1b[0m";
 // answer can move the cursor or change the window's title. Works on pieces of a text as long as they are whole characters.
 std::string terminal_safe(std::string_view text);
 
-// While one lives, SIGINT and SIGTERM set a flag instead of ending the program; the fourth in a row ends it after all. System
-// calls return EINTR. One at a time.
+// While one lives, SIGINT and SIGTERM set a flag instead of ending the program; the fourth in a row ends it after all. Whoever
+// waits for something else waits for readable() too: the signal may come just before the wait, or on another thread, and then
+// no system call returns EINTR. One at a time.
 class Interrupts {
   public:
     Interrupts();
@@ -34,6 +35,7 @@ class Interrupts {
 
     static bool raised();
     static void reset();
+    static int readable();  // a descriptor that can be read from while the flag is set
 
   private:
     struct sigaction old_interrupt_ {};
