@@ -141,6 +141,8 @@ InputLine LineReader::read_one(const std::string& prompt) {
     if (!editor_) return read_plain();
     editor_->prompt = prompt;
     int count = 0;
+    // el_gets shows the prompt first and takes the terminal over after it: keys in between would be the terminal's.
+    ::el_set(editor_->line, EL_PREP_TERM, 1);
     const char* text = ::el_gets(editor_->line, &count);
     if (Interrupts::raised()) {
         Interrupts::reset();
