@@ -145,9 +145,7 @@ class CaseVerifier {
     }
 
     // The index's tolerance of the block is its own spread, with the backbone's streams given. Here it stands behind
-    // the whole chain, whose spread is that of the logits: both tolerances add. (An independent implementation that
-    // agrees with the block to 1e-7 from golden streams comes to 0.016 in rms behind its own chain, where the block
-    // alone is allowed 0.01.)
+    // the whole chain, whose spread is that of the logits: both tolerances add. docs/decisions/0008 has the figures.
     Result<void> compare_mtp() {
         if (!file_.has("mtp.0.logits")) return {};
         TRY_ASSIGN(Tolerance tolerance, golden_tolerance(set_, item_.tier, "mtp.0.logits"));
