@@ -7,22 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/types.h"
 #include "engine/sampler.h"
 
 namespace baleen::sched {
-
-// Pieces are whole UTF-8 characters and never empty. Order: reasoning, content, tool calls (api 5); calls do not overlap.
-class EventSink {
-  public:
-    virtual ~EventSink() = default;
-    virtual void token(TokenId) {}  // every counted token, before what it decides
-    virtual void reasoning(std::string_view) {}
-    virtual void content(std::string_view) {}
-    virtual void tool_begin(int /*call*/, std::string_view /*id*/, std::string_view /*name*/) {}
-    virtual void tool_arguments(int /*call*/, std::string_view) {}  // pieces of one JSON object
-    virtual void tool_end(int /*call*/, bool /*complete*/) {}       // not complete: the arguments may be cut JSON
-};
 
 enum class FinishReason { stop, length, tool_calls, cancelled };
 constexpr std::string_view name(FinishReason reason) {
@@ -48,7 +37,7 @@ struct TokenLogprobs {
     TokenId token{};
     float logprob = 0;
     std::vector<engine::TokenLogprob> top;  // most likely first
-    bool in_reasoning = false;
+    bool in_reasoning = false;  // known once the token is read: set in Outcome, not yet in EventSink::logprobs
 };
 
 struct Timing {
@@ -64,6 +53,22 @@ struct Outcome {
     Timing timing;
     std::vector<TokenId> ids;             // the tokens counted in usage.completion_tokens
     std::vector<TokenLogprobs> logprobs;  // one for each, if asked for
+};
+
+// Pieces are whole UTF-8 characters and never empty. Order: started, then reasoning, content, tool calls (api 5), then finished;
+// calls do not overlap. A generation tells what lies between; the first and the last are told by whoever drives it for a client.
+class EventSink {
+  public:
+    virtual ~EventSink() = default;
+    virtual void started(std::int64_t /*prompt_tokens*/, std::int64_t /*cached_tokens*/) {}  // the prompt has its place
+    virtual void token(TokenId) {}                  // every counted token, before what it decides
+    virtual void logprobs(const TokenLogprobs&) {}  // if asked for, right after its token()
+    virtual void reasoning(std::string_view) {}
+    virtual void content(std::string_view) {}
+    virtual void tool_begin(int /*call*/, std::string_view /*id*/, std::string_view /*name*/) {}
+    virtual void tool_arguments(int /*call*/, std::string_view) {}  // pieces of one JSON object
+    virtual void tool_end(int /*call*/, bool /*complete*/) {}       // not complete: the arguments may be cut JSON
+    virtual void finished(const Result<Outcome>&) {}                // nothing follows
 };
 
 }  // namespace baleen::sched

@@ -41,6 +41,14 @@ void Generation::take(TokenId token, std::span<const float> logits) {
     outcome_.ids.push_back(token);
     ++outcome_.usage.completion_tokens;
     sink_.token(token);
+    const bool logprobs = request_.top_logprobs >= 0;
+    if (logprobs) {
+        TokenLogprobs& entry = outcome_.logprobs.emplace_back();
+        entry.token = token;
+        entry.logprob = sampler_.logprob(logits, token);
+        if (request_.top_logprobs > 0) sampler_.top_logprobs(logits, request_.top_logprobs, entry.top);
+        sink_.logprobs(entry);
+    }
     if (detokenizer_) {
         piece_.clear();
         detokenizer_->push(token, piece_);
@@ -48,12 +56,7 @@ void Generation::take(TokenId token, std::span<const float> logits) {
     }
     const bool reasoning = answer_ && answer_->in_reasoning();  // </think> itself has ended it
     if (reasoning) ++outcome_.usage.reasoning_tokens;
-    if (request_.top_logprobs < 0) return;
-    TokenLogprobs& entry = outcome_.logprobs.emplace_back();
-    entry.token = token;
-    entry.logprob = sampler_.logprob(logits, token);
-    entry.in_reasoning = reasoning;
-    if (request_.top_logprobs > 0) sampler_.top_logprobs(logits, request_.top_logprobs, entry.top);
+    if (logprobs) outcome_.logprobs.back().in_reasoning = reasoning;
 }
 
 void Generation::show(std::string_view text) {
