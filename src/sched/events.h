@@ -41,6 +41,7 @@ struct TokenLogprobs {
 };
 
 struct Timing {
+    double queue_seconds = 0;        // from asking to the start; zero where nothing queues
     double prompt_seconds = 0;       // computing what of the prompt was not there
     double first_token_seconds = 0;  // from the start to the first token drawn
     double answer_seconds = 0;       // from the first token to the last
@@ -69,6 +70,8 @@ class EventSink {
     virtual void tool_arguments(int /*call*/, std::string_view) {}  // pieces of one JSON object
     virtual void tool_end(int /*call*/, bool /*complete*/) {}       // not complete: the arguments may be cut JSON
     virtual void finished(const Result<Outcome>&) {}                // nothing follows
+    // Asked between steps: no more events for now, because those told are not read yet.
+    virtual bool paused() { return false; }
 };
 
 }  // namespace baleen::sched
