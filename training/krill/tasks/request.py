@@ -1,0 +1,61 @@
+"""What the generators of short samples share: system messages, thinking or not, and keeping a sample within its budget."""
+
+from collections.abc import Callable, Sequence
+
+from encoding import render
+from sample import Sample
+from words import Forms, Words
+
+SYSTEMS = Forms(
+    (
+        "You are a helpful assistant.",
+        "You are a helpful assistant.",
+        "You are a helpful AI assistant.",
+        "Be brief.",
+        "Answer briefly.",
+        "Be helpful and polite.",
+        "You are an assistant.",
+        "Answer the user.",
+        "Help the user.",
+        "You are a friendly assistant.",
+        "Use short sentences.",
+        "Keep your answers short.",
+    ),
+    ("You are a polite assistant.", "Please answer briefly.", "You help the user. Be short."),
+)
+
+
+def thinking(words: Words) -> dict:
+    """Half of the requests think; of those half with the API's default effort. The arguments of a Sample."""
+    return {"thinking": words.chance(0.5), "effort": words.choice(("low", "high", "high", "max"))}
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def last_reasoning_only(messages: list[dict]) -> list[dict]:
+    """Without tools the template drops what was thought before the last user message."""
+    for message in messages[:-1]:
+        if message["role"] == "assistant":
+            message["reasoning_content"] = ""
+    return messages
+
+
+def tokens(sample: Sample, measure: Callable[[str], int]) -> int:
+    """Length of the whole rendered sample."""
+    return sum(1 if piece.control else measure(piece.text) for piece in render(sample))
+
+
+def within(budget: int, measure: Callable[[str], int], sizes: Sequence[int], build: Callable[[int], Sample]) -> Sample:
+    """The sample of the first size that fits. When none does: the last one, without effort text, at last without thinking."""
+    for size in sizes:
+        sample = build(size)
+        if tokens(sample, measure) <= budget:
+            return sample
+    if sample.thinking:
+        sample.effort = "low"
+        if tokens(sample, measure) > budget:
+            sample.thinking = False
+    return sample
