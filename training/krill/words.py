@@ -70,6 +70,41 @@ def _held_out(text: str) -> bool:
     return zlib.crc32(text.lower().encode()) % 8 == 0
 
 
+# What a slot such as {noun} in a phrasing stands for; {Noun} is the same with a capital letter.
+_SLOTS = {
+    "adjective": lambda words: words.pick(ADJECTIVES),
+    "noun": lambda words: words.pick(NOUNS),
+    "verb": lambda words: words.pick(VERBS),
+    "where": lambda words: words.pick(PLACES),
+    "color": lambda words: words.pick(COLORS),
+    "month": lambda words: words.pick(MONTHS),
+    "job": lambda words: words.pick(JOBS),
+    "state": lambda words: words.pick(STATES),
+    "weather": lambda words: words.pick(WEATHER),
+    "fruit": lambda words: words.pick(FRUIT),
+    "level": lambda words: words.choice(("INFO", "WARN", "ERROR", "DEBUG")),
+    "small": lambda words: str(words.rng.randint(2, 99)),
+    "number": lambda words: words.number(2, 5),
+    "name": lambda words: words.name(),
+    "place": lambda words: words.place(),
+    "code": lambda words: words.code(),
+    "date": lambda words: words.date(),
+    "time": lambda words: words.time(),
+}
+
+
+class _Slots(dict):
+    """The fields of one phrasing: the given ones, and a fresh word for every other slot each time it occurs."""
+
+    def __init__(self, words: "Words", given: dict[str, str]):
+        super().__init__(given)
+        self.words = words
+
+    def __missing__(self, slot: str) -> str:
+        text = _SLOTS[slot.lower()](self.words)
+        return text.capitalize() if slot[0].isupper() else text
+
+
 class Words:
     """A source of words, names and numbers. `held` chooses the side of the split; `rng` is shared with the caller."""
 
@@ -90,6 +125,10 @@ class Words:
     def form(self, options: Forms, **fields) -> str:
         """One of the side's phrasings with its {fields} filled in."""
         return self.pick(options).format(**fields)
+
+    def fill(self, options: Forms, **given: str) -> str:
+        """One of the side's phrasings, its slots ({noun}, {name}, {small}, ...) filled with the given or with fresh words."""
+        return self.pick(options).format_map(_Slots(self, given))
 
     def word(self, low: int = 2, high: int = 3) -> str:
         """A made-up word of `low` to `high` syllables."""

@@ -1,0 +1,182 @@
+"""Dense practice of copying and looking up, for the first part of a training run: nearly every second token is an answer.
+
+`key_value` asks a list of pairs many times over, `repeat` has short texts said back and continued, `random_copy` copies long runs of
+random pieces. Their answers teach induction, which all document tasks build on.
+"""
+
+import string
+from collections.abc import Callable
+
+from sample import Sample, assistant, user
+from tasks import phrases
+from tasks.documents import FRAMING_TOKENS, TURN_TOKENS, Measure, fact_value
+from words import Words, forms
+
+SEPARATORS = forms("{key}: {value}\n{key} = {value}\n{key} is {value}\n{key} -> {value}\n{key}, {value}\n- {key}: {value}\n{key} | {value}",
+                   "{key} => {value}\n{key}; {value}\n[{key}] {value}")
+ASK_KEY = forms("{key}?\n{key}\nWhat is {key}?\n{key}:\nGive {key}.\nLook up {key}.\nThe value of {key}?\nWhat is the value of {key}?",
+                "Find {key}.\nWhich value has {key}?")
+SAY = forms("Repeat: {text}\nSay: {text}\nCopy: {text}\nEcho: {text}\nWrite: {text}\nSay this: {text}\nRepeat after me: {text}\nCopy this text: {text}",
+            "Say again: {text}\nPlease repeat: {text}")
+CONTINUE = forms("Continue: {text}\nWhat came after: {text}\nComplete: {text}\nGo on: {text}\nHow does it go on? {text}",
+                 "Finish: {text}\nWhat follows: {text}")
+COPY_BLOCK = forms("Copy:\nRepeat this:\nCopy the text.\nSay the same:\nEcho:\nWrite this again:", "Copy all of this:\nRepeat the text:")
+
+
+def _key(words: Words) -> str:
+    kind = words.rng.randrange(10)
+    if kind < 5:
+        return words.name()
+    if kind < 7:
+        return words.thing()
+    return words.word() if kind == 7 else words.code() if kind == 8 else words.number(3, 5)
+
+
+def _value(words: Words) -> str:
+    return fact_value(words, words.choice(phrases.ATTRIBUTES))
+
+
+def _sample(messages: list[dict]) -> Sample:
+    return Sample(messages, thinking=False)
+
+
+def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
+    """A list of pairs, asked one or a few at a time until the budget is used. Several values are joined by ", "."""
+    rng = words.rng
+    room = budget - FRAMING_TOKENS
+    form = words.pick(SEPARATORS)
+    list_room = room * rng.uniform(0.25, 0.6)
+    pairs: dict[str, str] = {}
+    lines: list[str] = []
+    while len(pairs) < 2 or list_room > 0:
+        key = words.near(rng.choice(list(pairs)).capitalize()) if pairs and rng.random() < 0.15 else _key(words)
+        if key in pairs:
+            continue
+        value = _value(words)
+        line = form.format(key=key, value=value)
+        cost = measure(line + "\n")
+        if cost > list_room and len(pairs) >= 2:
+            break
+        list_room -= cost
+        room -= cost
+        pairs[key] = value
+        lines.append(line)
+    messages: list[dict] = []
+    keys = list(pairs)
+    while questions is None or len(messages) < 2 * questions:
+        wanted = rng.sample(keys, min(len(keys), rng.choice((1, 1, 1, 2, 3, 4))))
+        question = words.fill(ASK_KEY, key=wanted[0]) if len(wanted) == 1 else ", ".join(wanted)
+        answer = ", ".join(pairs[key] for key in wanted)
+        room -= measure(question) + measure(answer) + TURN_TOKENS
+        if room < 0 and messages:
+            break
+        messages += [user(question if messages else "\n".join(lines) + "\n\n" + question), assistant(answer, "key_value")]
+    return _sample(messages)
+
+
+def fragment(words: Words) -> str:
+    """A short text on one line: words, a sentence, a fact, values, code, letters."""
+    rng = words.rng
+    kind = rng.randrange(7)
+    if kind == 0:
+        pieces = (words.word, words.place, words.thing, words.number, words.code)
+        return " ".join(rng.choice(pieces)() for _ in range(rng.randint(3, 9)))
+    if kind == 1:
+        return words.fill(phrases.PROSE)
+    if kind == 2:
+        return words.fill(rng.choice((phrases.LOGS, phrases.ITEMS, phrases.DIALOG)))
+    if kind == 3:
+        attribute = rng.choice(phrases.ATTRIBUTES)
+        options = rng.choice((phrases.FACT_SENTENCES, phrases.FACT_LINES))
+        return words.fill(options, attribute=attribute, name=words.name(), value=fact_value(words, attribute))
+    if kind == 4:
+        return ", ".join(_value(words) for _ in range(rng.randint(2, 6)))
+    if kind == 5:
+        return code_line(words)
+    return words.letters(rng.randint(4, 16))
+
+
+def code_line(words: Words) -> str:
+    """One line that looks like code."""
+    rng = words.rng
+    one, two = words.word(1, 2), words.word(1, 2)
+    return rng.choice(
+        (
+            f"{one} = {two}[{rng.randint(0, 99)}]",
+            f"return {one} {rng.choice('+-*/')} {two}",
+            f"if ({one} < {words.number(1, 4)}) {{ {two}++; }}",
+            f"for {one} in range({words.number(1, 3)}): print({two})",
+            f"int {one} = {two}({words.number(1, 4)});",
+            f"def {one}({two}, {words.word(1, 2)}):",
+            f'const {one} = "{words.word()}";',
+            f"{one}.{two}({words.word(1, 2)}, {words.number(1, 3)})",
+        )
+    )
+
+
+def repeat(words: Words, budget: int, measure: Measure) -> Sample:
+    """Texts to say back, and later their continuation from their first words."""
+    rng = words.rng
+    room = budget - FRAMING_TOKENS
+    said: list[str] = []
+    first_words: dict[str, int] = {}
+    messages: list[dict] = []
+    while True:
+        if len(said) > 1 and rng.random() < 0.45:
+            pieces = rng.choice(said).split(" ")
+            if len(pieces) < 2 or first_words[pieces[0]] > 1:
+                if rng.random() < 0.8:
+                    continue
+                pieces = []
+        else:
+            pieces = []
+        if pieces:
+            head = rng.randint(1, min(3, len(pieces) - 1))
+            question, answer = words.fill(CONTINUE, text=" ".join(pieces[:head])), " ".join(pieces[head:])
+        else:
+            answer = fragment(words)
+            question = words.fill(SAY, text=answer)
+        room -= measure(question) + measure(answer) + TURN_TOKENS
+        if room < 0 and messages:
+            return _sample(messages)
+        if not pieces:
+            said.append(answer)
+            first = answer.split(" ")[0]
+            first_words[first] = first_words.get(first, 0) + 1
+        messages += [user(question), assistant(answer, "copy")]
+
+
+def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
+    """Long runs of random pieces, copied whole. Half of the sample is answer."""
+    rng = words.rng
+    room = budget - FRAMING_TOKENS
+    messages: list[dict] = []
+    makers: list[tuple[Callable[[], str], str]] = [
+        (lambda: words.letters(rng.randint(1, 5), string.ascii_letters + string.digits), rng.choice(("", " "))),
+        (lambda: words.number(1, 6), " "),
+        (lambda: rng.choice((words.word, words.place))(), " "),
+        (lambda: fragment(words), "\n"),
+        (lambda: code_line(words), "\n"),
+        (lambda: words.code(), ", "),
+        (lambda: words.thing(), " "),
+    ]
+    while True:
+        make, separator = rng.choice(makers)
+        share = room * rng.choice((0.2, 0.45, 0.48))
+        question = words.pick(COPY_BLOCK)
+        pieces: list[str] = []
+        share -= measure(question)
+        while True:
+            piece = make()
+            cost = measure(separator + piece)
+            if cost > share and pieces:
+                break
+            share -= cost
+            pieces.append(piece)
+        text = separator.join(pieces)
+        room -= measure(question) + 2 * measure(text) + TURN_TOKENS
+        if room < 0 and messages:
+            return _sample(messages)
+        messages += [user(f"{question}\n{text}"), assistant(text, "copy")]
+        if room < 40:
+            return _sample(messages)
