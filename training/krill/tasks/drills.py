@@ -143,7 +143,7 @@ def repeat(words: Words, budget: int, measure: Measure) -> Sample:
             said.append(answer)
             first = answer.split(" ")[0]
             first_words[first] = first_words.get(first, 0) + 1
-        messages += [user(question), assistant(answer, "copy")]
+        messages += [user(question), assistant(answer, "repeat")]
 
 
 def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
@@ -177,6 +177,6 @@ def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
         room -= measure(question) + 2 * measure(text) + TURN_TOKENS
         if room < 0 and messages:
             return _sample(messages)
-        messages += [user(f"{question}\n{text}"), assistant(text, "copy")]
+        messages += [user(f"{question}\n{text}"), assistant(text, "random_copy")]
         if room < 40:
             return _sample(messages)
