@@ -10,7 +10,6 @@
 namespace baleen::serve {
 
 using text::ChatPrompt;
-using text::Effort;
 using text::Message;
 using text::PythonJson;
 using text::Role;
@@ -19,63 +18,30 @@ using text::ThinkingMode;
 namespace {
 
 constexpr std::size_t kStopsMax = 16;
-constexpr std::size_t kUserIdBytesMax = 512;
-constexpr double kThinkingTopPMin = 0.95;
 
-// thinking.type over reasoning_effort over the default (7.1); efforts by the current column of 7.2.
+// thinking.type over reasoning_effort over the default (7.1).
 Result<void> read_thinking(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
                            ChatPrompt& prompt) {
-    bool thinking = options.default_thinking;
-    Effort effort = Effort::high;
-    TRY_ASSIGN(const std::optional<std::string> name, reader.string(body, "reasoning_effort", ""));
-    if (name) {
-        thinking = *name != "none";
-        if (*name == "minimal" || *name == "low")
-            effort = Effort::low;
-        else if (*name == "max" || *name == "ultra")
-            effort = Effort::max;
-        else if (*name != "none" && *name != "medium" && *name != "high" && *name != "xhigh")
-            return reader.unknown_variant("reasoning_effort", *body.find("reasoning_effort"),
-                                          "one of `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `ultra`, `max`");
-    }
-    if (const PythonJson* object = BodyReader::get(body, "thinking"); object != nullptr) {
-        if (!object->is_object()) return reader.wrong_type("thinking", *object, "a map with the field `type`");
-        TRY_ASSIGN(const std::string type, reader.required_string(*object, "type", "thinking"));
-        if (type != "enabled" && type != "disabled" && type != "adaptive")
-            return reader.unknown_variant("thinking.type", *object->find("type"),
-                                          "one of `adaptive`, `enabled`, `disabled`");
-        thinking = type != "disabled";
-    }
-    prompt.mode = thinking ? ThinkingMode::thinking : ThinkingMode::chat;
-    if (thinking) prompt.effort = effort;
+    TRY_ASSIGN(const std::optional<NamedEffort> effort, read_effort(reader, body, "reasoning_effort", ""));
+    TRY_ASSIGN(const std::optional<bool> type, read_thinking_type(reader, body));
+    const bool otherwise = effort ? effort->thinking : options.default_thinking;
+    set_thinking(type.value_or(otherwise), effort.value_or(NamedEffort()).effort, prompt);
     return Ok();
-}
-
-Result<double> in_range(const BodyReader& reader, const PythonJson& body, const char* name, double least, double most,
-                        bool open, double absent) {
-    TRY_ASSIGN(const std::optional<double> value, reader.number(body, name, ""));
-    if (!value) return absent;
-    if (*value >= least && *value <= most && !(open && *value == least)) return *value;
-    return invalid_argument(fmt::format("{} must be in {}{}, {}]", name, open ? "(" : "[", least, most));
 }
 
 Result<void> read_sampling(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
                            ChatRequest& request) {
     Sampling& sampling = request.sampling;
-    TRY_ASSIGN(sampling.temperature, in_range(reader, body, "temperature", 0, 2, false, 1));
-    TRY_ASSIGN(sampling.top_p, in_range(reader, body, "top_p", 0, 1, true, 1));
-    TRY(in_range(reader, body, "frequency_penalty", -2, 2, false, 0));  // checked, without effect
-    TRY(in_range(reader, body, "presence_penalty", -2, 2, false, 0));
-    TRY_ASSIGN(sampling.min_p, in_range(reader, body, "min_p", 0, 1, false, 0));
+    TRY(read_temperature_and_top_p(reader, body, request));
+    TRY(read_in_range(reader, body, "frequency_penalty", -2, 2, false, 0));  // checked, without effect
+    TRY(read_in_range(reader, body, "presence_penalty", -2, 2, false, 0));
+    TRY_ASSIGN(sampling.min_p, read_in_range(reader, body, "min_p", 0, 1, false, 0));
     TRY_ASSIGN(const std::optional<std::uint64_t> top_k, reader.whole(body, "top_k", "", "u32", 0x7fffffff));
     sampling.top_k = static_cast<int>(top_k.value_or(0));
     TRY_ASSIGN(sampling.seed, reader.whole(body, "seed", "", "u64", ~std::uint64_t{0}));
     if (sampling.seed && *sampling.seed >> 63 != 0)
         return invalid_argument("Invalid seed value, the valid range of seed is [0, 2^63)");
-    if (!options.honour_sampling) {  // 7.3
-        if (request.thinking()) sampling.temperature = 1;
-        sampling.top_p = request.thinking() ? std::max(sampling.top_p, kThinkingTopPMin) : 1;
-    }
+    apply_sampling_rules(options, request);
     TRY_ASSIGN(const std::optional<std::uint64_t> n, reader.whole(body, "n", "", "u32", 0xffffffff));
     if (n.value_or(1) != 1) return invalid_argument("Invalid n value (currently only n = 1 is supported)");
     return Ok();
@@ -136,16 +102,6 @@ Result<void> read_stream(const BodyReader& reader, const PythonJson& body, ChatR
     return Ok();
 }
 
-bool says_json(const std::vector<Message>& messages) {
-    static constexpr std::string_view kWord = "json";
-    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
-    for (const Message& message : messages)
-        for (const text::ContentPart& part : message.content)
-            if (std::search(part.text.begin(), part.text.end(), kWord.begin(), kWord.end(), same) != part.text.end())
-                return true;
-    return false;
-}
-
 Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatRequest& request) {
     const PythonJson* format = BodyReader::get(body, "response_format");
     if (format == nullptr) return Ok();
@@ -172,20 +128,6 @@ Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatR
     return Ok();
 }
 
-Result<void> read_names(const BodyReader& reader, const PythonJson& body, const ChatRequestOptions& options,
-                        ChatRequest& request) {
-    const PythonJson* model = body.find("model");
-    if (model == nullptr && options.model_required) return reader.missing("", body, "model");
-    if (model != nullptr && !(model->is_null() && !options.model_required)) {
-        TRY_ASSIGN(request.model, reader.required_string(body, "model", ""));
-    }
-    TRY_ASSIGN(const std::optional<std::string> user, reader.string(body, "user_id", ""));
-    request.user_id = user.value_or("");
-    if (request.user_id.size() > kUserIdBytesMax)
-        return invalid_argument(fmt::format("user_id must be at most {} bytes", kUserIdBytesMax));
-    return Ok();
-}
-
 // Thinking with tools: every earlier answer must come with its reasoning (7.4, since 08).
 Result<void> check_reasoning(const ChatPrompt& prompt) {
     if (prompt.mode != ThinkingMode::thinking || !prompt.tools_visible()) return Ok();
@@ -198,53 +140,28 @@ Result<void> check_reasoning(const ChatPrompt& prompt) {
 }  // namespace
 
 Result<ChatRequest> parse_chat_request(std::string_view body, const ChatRequestOptions& options) {
-    text::PythonJsonLimits limits;
-    limits.bytes = options.body_bytes_max;
-    const Result<PythonJson> tree = text::parse_python_json(body, limits);
-    if (!tree.ok()) return invalid_argument("Failed to parse the request body as JSON: " + tree.error().message);
     const BodyReader reader(body);
-    if (!tree->is_object()) return reader.wrong_type("", *tree, "a map");
+    TRY_ASSIGN(const PythonJson tree, read_body(reader, body, options));
 
     ChatRequest request;
     request.prompt.version = options.version;
-    TRY(read_names(reader, *tree, options, request));
-    const PythonJson* messages = tree->find("messages");
-    if (messages == nullptr) return reader.missing("", *tree, "messages");
+    TRY(read_model(reader, tree, options, request));
+    TRY(read_user(reader, tree, "user_id", "", request));
+    const PythonJson* messages = tree.find("messages");
+    if (messages == nullptr) return reader.missing("", tree, "messages");
     TRY_ASSIGN(request.prompt.messages, read_messages(reader, *messages, options));
-    TRY(read_thinking(reader, *tree, options, request.prompt));
-    TRY(read_sampling(reader, *tree, options, request));
-    TRY(read_lengths(reader, *tree, request));
-    TRY(read_stop(reader, *tree, request));
-    TRY(read_stream(reader, *tree, request));
-    TRY(read_tools(reader, *tree, request));
+    TRY(read_thinking(reader, tree, options, request.prompt));
+    TRY(read_sampling(reader, tree, options, request));
+    TRY(read_lengths(reader, tree, request));
+    TRY(read_stop(reader, tree, request));
+    TRY(read_stream(reader, tree, request));
+    TRY(read_tools(reader, tree, request));
     TRY(check_history(request.prompt.messages, options));
-    TRY(read_format(reader, *tree, request));
+    TRY(read_format(reader, tree, request));
     if (options.strict_reasoning) TRY(check_reasoning(request.prompt));
     if (request.prompt.messages.back().prefix && request.prompt.tools_visible())
         return invalid_argument("Function call should not be used with prefix");
     return request;
-}
-
-int ChatRequest::default_max_tokens() const {
-    if (!thinking()) return 8192;
-    return prompt.effort == Effort::max ? 131072 : 65536;
-}
-
-text::AnswerOptions ChatRequest::answer_options() const {
-    text::AnswerOptions options;
-    options.parser.start = text::output_start(prompt, text::EncodingRules::rec());
-    options.parser.continues = !prompt.messages.empty() && prompt.messages.back().prefix;
-    options.parser.parse_tools = prompt.tools_visible();
-    for (const text::Tool& tool : prompt.tools) {
-        const PythonJson* parameters = tool.function.find("parameters");
-        const PythonJson* properties = parameters == nullptr ? nullptr : parameters->find("properties");
-        if (properties == nullptr || !properties->is_object()) continue;
-        std::set<std::string>& names = options.parser.tool_parameters[tool.name];
-        for (const auto& member : properties->members) names.insert(member.first);
-    }
-    options.stop = stop;
-    options.json = json_mode;
-    return options;
 }
 
 }  // namespace baleen::serve

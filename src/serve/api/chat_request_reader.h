@@ -1,5 +1,5 @@
 // Reads fields of a parsed body and words errors the way the service does, serde's: what was found, what was expected,
-// and where. Null counts as absent. Internal to the chat_request files.
+// and where. Null counts as absent. For the readers of all API families.
 #pragma once
 
 #include <cstdint>

@@ -15,21 +15,6 @@ using text::ToolChoice;
 namespace {
 
 constexpr std::size_t kToolsMax = 128;
-constexpr std::size_t kNameMax = 128;
-
-bool is_tool_name(std::string_view name) {
-    return !name.empty() && name.size() <= kNameMax && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    });
-}
-
-// Absent, null, empty, or a schema that says it is an object's.
-bool is_object_schema(const PythonJson* parameters) {
-    if (parameters == nullptr) return true;
-    if (!parameters->is_object()) return false;
-    const PythonJson* type = parameters->find("type");
-    return parameters->members.empty() || (type != nullptr && type->is_string() && type->text == "object");
-}
 
 Result<void> check_type(const BodyReader& reader, const PythonJson& object, const std::string& path) {
     const PythonJson* type = object.find("type");
@@ -50,8 +35,7 @@ Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::si
     Tool tool;
     TRY_ASSIGN(tool.name, reader.required_string(*function, "name", inside));
     if (!is_tool_name(tool.name))
-        return invalid_argument(
-            fmt::format("tools.{}.function.name: expected 1-128 ASCII letters, digits, underscores or hyphens", index));
+        return bad_tool_name(fmt::format("tools.{}.function.name", index));
     TRY(reader.string(*function, "description", inside));
     if (!is_object_schema(BodyReader::get(*function, "parameters")))
         return invalid_argument(
@@ -107,14 +91,7 @@ Result<void> read_tools(const BodyReader& reader, const PythonJson& body, ChatRe
     }
     const PythonJson* choice = BodyReader::get(body, "tool_choice");
     if (choice != nullptr) TRY(read_choice(reader, *choice, prompt));
-    if (prompt.tool_choice == ToolChoice::required && prompt.tools.empty()) prompt.tool_choice = ToolChoice::automatic;
-    if (prompt.tool_forced() && request.thinking())
-        return invalid_argument("Thinking mode does not support this tool_choice");
-    const auto is_chosen = [&](const Tool& tool) { return tool.name == prompt.tool_name; };
-    if (prompt.tool_choice == ToolChoice::named && std::none_of(prompt.tools.begin(), prompt.tools.end(), is_chosen))
-        return invalid_argument(
-            fmt::format("tool_choice: no tool named '{}' was specified", printable(prompt.tool_name, 140)));
-    return Ok();
+    return settle_tool_choice(prompt);
 }
 
 }  // namespace baleen::serve
