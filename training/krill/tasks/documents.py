@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from encoding import EFFORT_TEXT
 from sample import Sample, assistant, system, user
 from tasks import phrases
 from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words
@@ -86,6 +87,11 @@ def plural(attribute: str) -> str:
 def enumerate_words(items: list[str]) -> str:
     """"a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def framed(words: Words, options: Forms, **fields: str) -> str:
+    """A phrasing with line breaks ("¶") around a document."""
+    return words.pick(options).replace("¶", "\n").format(**fields)
 
 
 def _layout(words: Words) -> Layout:
@@ -427,7 +433,14 @@ def converse(
     facts=1: one question for one fact, with 6 to 16 similar facts around it. `depth` (0 to 1) places what the first question asks
     for. `questions` is the number of turns, when they fit.
     """
-    thinking = words.rng.random() < 0.25 if thinking is None else thinking
+    thinking = words.chance(0.4) if thinking is None else thinking
+    effort = words.choice(("low", "high", "high", "max"))
+    if thinking:
+        effort_tokens = measure(EFFORT_TEXT[effort])
+        if effort_tokens > budget // 2:
+            effort = "low"
+        else:
+            budget -= effort_tokens
     single = facts == 1 or questions == 1
     for attempt in range(40):  # the facts of one question may overrun a small budget; then another one is drawn, at last a simple one
         if attempt == 20:
@@ -436,32 +449,29 @@ def converse(
         opening = words.fill(phrases.SYSTEM) if words.chance(0.25) else ""
         room = talk.prepare(weights, 1 if single else questions, depth, thinking) - measure(opening)
         if room >= 0:
-            return _compose(talk, talk.document(room), opening, thinking)
+            return _compose(talk, talk.document(room), opening, thinking, effort)
     raise ValueError(f"{budget} tokens are too few for a question about a document")
 
 
-def _compose(talk: Conversation, document: str, opening: str, thinking: bool) -> Sample:
+def _compose(talk: Conversation, document: str, opening: str, thinking: bool, effort: str) -> Sample:
     """The messages: the document in the first question's message, before or after it, or in the system message."""
     words = talk.words
-
-    def framed(options: Forms, **fields: str) -> str:
-        return words.pick(options).replace("¶", "\n").format(**fields)
-
     first = talk.turns[0].question
     where = words.rng.random()
     messages = []
     if where < 0.08:
-        messages.append(system(framed(phrases.DOCUMENT_IN_SYSTEM, document=document)))
+        messages.append(system(framed(words, phrases.DOCUMENT_IN_SYSTEM, document=document)))
     else:
         if opening:
             messages.append(system(opening))
-        first = framed(phrases.QUESTION_FIRST if where < 0.25 else phrases.QUESTION_LAST, document=document, question=first)
+        options = phrases.QUESTION_FIRST if where < 0.25 else phrases.QUESTION_LAST
+        first = framed(words, options, document=document, question=first)
     for index, turn in enumerate(talk.turns):
         last = index == len(talk.turns) - 1
         answer = turn.fact.line if turn.task == "quote" else turn.answer
         messages.append(user(turn.question if index else first))
         messages.append(assistant(answer, turn.task, talk.reasoning(turn) if thinking and last else ""))
-    return Sample(messages, thinking=thinking, effort=words.choice(("low", "high", "max")))
+    return Sample(messages, thinking=thinking, effort=effort)
 
 
 def recall(words: Words, budget: int, measure: Measure, **options) -> Sample:
