@@ -50,7 +50,7 @@ struct RequestReader::Impl : http::basic_parser<true> {
         for (const std::string_view scheme : {"http://", "https://"}) {  // absolute form, as proxies send it
             if (rest.size() < scheme.size() || !same_word(rest.substr(0, scheme.size()), scheme)) continue;
             rest.remove_prefix(std::min(rest.size(), rest.find_first_of("/?", scheme.size())));
-            if (rest.empty() || rest.front() == '?') request.path = "/";
+            if (rest.empty() || rest.front() == '?') request.path.assign(1, '/');
             break;
         }
         const std::size_t question = std::min(rest.find('?'), rest.size());
