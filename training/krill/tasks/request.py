@@ -1,10 +1,13 @@
 """What the generators of short samples share: system messages, thinking or not, and keeping a sample within its budget."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from encoding import render
 from sample import Sample
 from words import Forms, Words
+
+Size = TypeVar("Size")
 
 SYSTEMS = Forms(
     (
@@ -48,7 +51,7 @@ def tokens(sample: Sample, measure: Callable[[str], int]) -> int:
     return sum(1 if piece.control else measure(piece.text) for piece in render(sample))
 
 
-def within(budget: int, measure: Callable[[str], int], sizes: Sequence[int], build: Callable[[int], Sample]) -> Sample:
+def within(budget: int, measure: Callable[[str], int], sizes: Sequence[Size], build: Callable[[Size], Sample]) -> Sample:
     """The sample of the first size that fits. When none does: the last one, without effort text, at last without thinking."""
     for size in sizes:
         sample = build(size)
