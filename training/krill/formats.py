@@ -6,6 +6,7 @@ Every function works in the dtype it is given (float32 or float64); values that 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -178,3 +179,45 @@ class _StraightThrough(torch.autograd.Function):
 def straight_through(x: torch.Tensor, rounding: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
     """rounding(x), with the gradient of the identity."""
     return _StraightThrough.apply(x, rounding)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What is rounded to the official formats in a forward pass; gradients go straight through.
+
+    `weights`: FP8 dense, FP4 experts, BF16 rest, as export writes them. `activations`: as the official inference does.
+    """
+
+    weights: bool = False
+    activations: bool = False
+
+    def fp8_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        return straight_through(weight, round_fp8_weight) if self.weights else weight
+
+    def fp4_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        return straight_through(weight, round_fp4_weight) if self.weights else weight
+
+    def bf16_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        return straight_through(weight, round_bf16) if self.weights else weight
+
+    def bf16(self, x: torch.Tensor) -> torch.Tensor:
+        return straight_through(x, round_bf16) if self.activations else x
+
+    def linear_input(self, x: torch.Tensor) -> torch.Tensor:
+        """The input of an FP8 or FP4 linear layer."""
+        return straight_through(x, round_fp8_activation) if self.activations else x
+
+    def kv_entry(self, x: torch.Tensor, rope_width: int) -> torch.Tensor:
+        """A window or compressed entry: FP8 in groups of 64, but BF16 for its rotated part."""
+        return straight_through(x, lambda y: _round_kv_entry(y, rope_width)) if self.activations else x
+
+    def index_vector(self, x: torch.Tensor) -> torch.Tensor:
+        """A query or key of the indexer: rotated by Hadamard's matrix, then FP4."""
+        if not self.activations:
+            return x
+        return straight_through(straight_through(x, round_bf16) @ hadamard(x.shape[-1], x.dtype), round_fp4_activation)
+
+
+def _round_kv_entry(x: torch.Tensor, rope_width: int) -> torch.Tensor:
+    split = x.shape[-1] - rope_width
+    return torch.cat([round_fp8_activation(x[..., :split], KV_GROUP), round_bf16(x[..., split:])], -1)
