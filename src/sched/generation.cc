@@ -21,7 +21,17 @@ Generation::Generation(GenerationRequest request, const text::Tokenizer* tokeniz
 std::optional<TokenId> Generation::next(std::span<const float> logits) {
     CHECK(!ended_);
     const std::int64_t position = request_.prompt_tokens + outcome_.usage.completion_tokens;
-    const TokenId token = sampler_.sample(logits, request_.sampling, position);
+    return follow(sampler_.sample(logits, request_.sampling, position), logits);
+}
+
+std::optional<TokenId> Generation::next_token(std::optional<TokenId> token) {
+    CHECK(!ended_);
+    if (token) return follow(*token, {});
+    end(FinishReason::stop);
+    return std::nullopt;
+}
+
+std::optional<TokenId> Generation::follow(TokenId token, std::span<const float> logits) {
     if (std::find(request_.end_tokens.begin(), request_.end_tokens.end(), token) != request_.end_tokens.end()) {
         end(FinishReason::stop);
         return std::nullopt;
@@ -42,13 +52,7 @@ void Generation::take(TokenId token, std::span<const float> logits) {
     ++outcome_.usage.completion_tokens;
     sink_.token(token);
     const bool logprobs = request_.top_logprobs >= 0;
-    if (logprobs) {
-        TokenLogprobs& entry = outcome_.logprobs.emplace_back();
-        entry.token = token;
-        entry.logprob = sampler_.logprob(logits, token);
-        if (request_.top_logprobs > 0) sampler_.top_logprobs(logits, request_.top_logprobs, entry.top);
-        sink_.logprobs(entry);
-    }
+    if (logprobs) tell_logprobs(token, logits);
     if (detokenizer_) {
         piece_.clear();
         detokenizer_->push(token, piece_);
@@ -57,6 +61,18 @@ void Generation::take(TokenId token, std::span<const float> logits) {
     const bool reasoning = answer_ && answer_->in_reasoning();  // </think> itself has ended it
     if (reasoning) ++outcome_.usage.reasoning_tokens;
     if (logprobs) outcome_.logprobs.back().in_reasoning = reasoning;
+}
+
+void Generation::tell_logprobs(TokenId token, std::span<const float> logits) {
+    TokenLogprobs& entry = outcome_.logprobs.emplace_back();
+    entry.token = token;
+    if (logits.empty()) {  // a given token
+        if (request_.top_logprobs > 0) entry.top = {{token, 0.0f}};
+    } else {
+        entry.logprob = sampler_.logprob(logits, token);
+        if (request_.top_logprobs > 0) sampler_.top_logprobs(logits, request_.top_logprobs, entry.top);
+    }
+    sink_.logprobs(entry);
 }
 
 void Generation::show(std::string_view text) {

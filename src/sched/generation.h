@@ -1,4 +1,4 @@
-// One answer in the making: takes the logits of each step, draws the token, and turns tokens into events (detokenizer, output
+// One answer in the making: takes the logits of each step, draws the token (or takes a recorded one), and turns tokens into events (detokenizer, output
 // parser, stop sequences) until the answer ends. It computes nothing itself: whoever drives it runs the engine, alone (run.h) or
 // with many generations in one batch. What comes out depends on the request and the logits only. One thread at a time; must not
 // outlive the tokenizer and the sink.
@@ -37,6 +37,8 @@ class Generation {
 
     // Draws the token that follows. The token, if the answer goes on and its logits are wanted next; nothing once it has ended.
     std::optional<TokenId> next(std::span<const float> logits);
+    // The same with the token given instead of drawn (it is certain: log-probability 0); nothing: the answer ends here.
+    std::optional<TokenId> next_token(std::optional<TokenId> token);
     // Ends the answer from outside.
     void cancel();
 
@@ -45,7 +47,9 @@ class Generation {
     Outcome& outcome() { return outcome_; }  // complete once ended(); timing and cached_tokens are the driver's
 
   private:
+    std::optional<TokenId> follow(TokenId token, std::span<const float> logits);
     void take(TokenId token, std::span<const float> logits);
+    void tell_logprobs(TokenId token, std::span<const float> logits);
     void show(std::string_view text);
     void tell(const text::OutputEvents& events);
     bool stopped() const { return answer_ ? answer_->stopped() : stop_.stopped(); }
