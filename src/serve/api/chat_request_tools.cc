@@ -34,8 +34,7 @@ Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::si
     if (!function->is_object()) return reader.wrong_type(inside, *function, "a map");
     Tool tool;
     TRY_ASSIGN(tool.name, reader.required_string(*function, "name", inside));
-    if (!is_tool_name(tool.name))
-        return bad_tool_name(fmt::format("tools.{}.function.name", index));
+    if (!is_tool_name(tool.name)) return bad_tool_name(fmt::format("tools.{}.function.name", index));
     TRY(reader.string(*function, "description", inside));
     if (!is_object_schema(BodyReader::get(*function, "parameters")))
         return invalid_argument(
