@@ -131,6 +131,7 @@ Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFiles& files, con
     engine::EngineOptions engine;
     engine.numerics = options.numerics == "official" ? engine::Numerics::official : engine::Numerics::weights_only;
     engine.threads = options.threads;
+    engine.mtp = options.mtp;
     engine.context = std::min(context, files.config.max_position_embeddings);
     {
         TRY_ASSIGN(const std::unique_ptr<model::Checkpoint> checkpoint, model::Checkpoint::open(files.directory));

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <vector>
 
+#include "cli/batch.h"
 #include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
         add_demo(app),
         add_chat(app),
         add_generate(app),
+        add_batch(app),
         add_inspect(app),
         add_synth(app),
         add_tokenize(app),

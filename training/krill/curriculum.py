@@ -1,0 +1,85 @@
+"""The recipe: which texts, how long, how many, at which rates. Everything a run depends on besides its seed is here.
+
+Progress is counted in tokens, so that a run means the same on a slow and on a fast machine.
+"""
+
+from dataclasses import dataclass
+
+M = 1_000_000
+
+# Shapes are the official config's names; what is not listed is in model.Config.
+MODEL = dict(
+    vocab_size=2048,
+    hidden_size=128,
+    compress_ratios=(0, 4, 128, 4, 4),
+    num_attention_heads=4,
+    head_dim=128,
+    qk_rope_head_dim=64,
+    q_lora_rank=128,
+    o_lora_rank=128,
+    o_groups=2,
+    sliding_window=64,
+    index_n_heads=2,
+    index_head_dim=128,
+    index_topk=64,
+    n_routed_experts=8,
+    num_experts_per_tok=2,
+    moe_intermediate_size=128,
+    num_hash_layers=1,
+    num_nextn_predict_layers=1,
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """From `start` tokens on: row lengths with their weights, and tokens per step. A row is, with `short_share`, packed with samples
+    of `short` tasks, and otherwise one sample of a `long` task."""
+
+    start: int
+    lengths: dict[int, float]
+    batch: int
+    short_share: float
+    long: dict[str, float]
+    short: dict[str, float]
+
+
+DRILLS = {"key_value": 3, "repeat": 2.5, "random_copy": 2}
+DOCUMENTS = {"recall": 2, "multi": 1.2, "quote": 1.5, "absent": 1, "count": 1.2, "mixed": 3}
+SKILLS = {
+    "extract": 2, "tools": 1.6, "json_schema": 3, "fim": 3, "prefix": 1.5, "identity": 1, "refuse": 0.7, "small_talk": 0.7,
+}  # fmt: skip
+NEEDS_ROOM = {"tools": 420, "extract": 120, "json_schema": 120}  # tokens left in a row, for a sample to be tried there
+
+
+def _with_drills(share: float) -> dict[str, float]:
+    drills, documents = sum(DRILLS.values()), sum(DOCUMENTS.values())
+    return {k: share * v / drills for k, v in DRILLS.items()} | {k: (1 - share) * v / documents for k, v in DOCUMENTS.items()}
+
+
+STAGES = (
+    Stage(0, {128: 1}, 2048, 0.05, {**DRILLS, "recall": 3}, SKILLS),
+    Stage(2 * M, {256: 1}, 2048, 0.25, _with_drills(0.55), SKILLS),
+    Stage(6 * M, {256: 0.5, 512: 0.5}, 4096, 0.4, _with_drills(0.2), SKILLS),
+    Stage(12 * M, {512: 0.7, 1024: 0.3}, 4096, 0.5, _with_drills(0.08), SKILLS),
+    Stage(24 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
+)
+
+TOTAL = 60 * M
+DECAY = 0.25  # the last quarter: learning rate down to MIN_RATE of its height
+MIN_RATE = 0.02
+WARMUP = 60  # steps
+
+MUON_RATE = 0.02
+ADAM_RATE = 4e-3
+ADAM_BETAS = (0.9, 0.97)
+CLIP = 1.0  # of the norm of Adam's gradients
+
+CONTEXT_WEIGHT = 0.1  # of the loss on text that is not an answer
+CONTEXT_SHARE = 0.15  # of such positions, drawn at random each step
+INDEX_WEIGHT = 0.3  # of the indexer's distance from the attention it stands for
+MTP_WEIGHT = 0.3
+SELECT_FROM = 0.5  # of TOTAL: attention sees what the indexer selects, and no longer everything
+MTP_FROM = 0.6  # of TOTAL
+
+SKIP_SHARE = 0.6  # of the rows: positions run ahead at random places, so that far ones are known
+POSITION_MAX = 1 << 20
