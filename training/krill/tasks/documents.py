@@ -16,8 +16,8 @@ from tasks import phrases
 from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words
 
 ABSENT = "Not in the document."
-FRAMING_TOKENS = 30  # control tokens of a request and the words around the document
-TURN_TOKENS = 6  # control tokens of one question and answer
+FRAMING_TOKENS = 8  # control tokens of a request, and a few for words that split differently where texts meet
+TURN_TOKENS = 5  # control tokens of one question and answer
 MAX_TURNS = 24
 TOKENS_PER_TURN = 40
 COUNT_TOKENS = 90  # tokens per turn where only counts are asked: fewer would leave out the high ones, whose facts take more room
@@ -89,9 +89,9 @@ def enumerate_words(items: list[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def framed(words: Words, options: Forms, **fields: str) -> str:
-    """A phrasing with line breaks ("¶") around a document."""
-    return words.pick(options).replace("¶", "\n").format(**fields)
+def with_line_breaks(form: str) -> str:
+    """A phrasing around a document, where "¶" stands for a line break."""
+    return form.replace("¶", "\n")
 
 
 def _layout(words: Words) -> Layout:
@@ -174,7 +174,7 @@ class Conversation:
         self.layout = _layout(words)
         self.facts = Facts(words, self.layout)
         self.measure = measure
-        self.budget = budget - FRAMING_TOKENS
+        self.budget = budget
         self.turns: list[Turn] = []
         self.asked: set[tuple] = set()
 
@@ -321,7 +321,8 @@ class Conversation:
 
     def document(self, room: int) -> str:
         """The text, with the facts at their depths among the fillers. Their lines are final from here on."""
-        fillers = self.fillers(room)
+        paragraph_breaks = room // 60 if self.layout.prose else 0
+        fillers = self.fillers(room - paragraph_breaks)
         lines = [((index + 0.5) / len(fillers), Fact("", "", "", line)) for index, line in enumerate(fillers)]
         lines += [(fact.depth, fact) for fact in self.facts.all]
         lines.sort(key=lambda item: item[0])
@@ -388,7 +389,7 @@ class Conversation:
         room = self.budget
         turns = questions
         if turns is None:
-            most = max(1, min(MAX_TURNS, (room + FRAMING_TOKENS) // (COUNT_TOKENS if list(weights) == ["count"] else TOKENS_PER_TURN)))
+            most = max(1, min(MAX_TURNS, room // (COUNT_TOKENS if list(weights) == ["count"] else TOKENS_PER_TURN)))
             turns = rng.randint((most + 1) // 2, most)
         share = 0.9 if room < 400 else 0.7
         plans = self.fill_plan(weights, turns, turns > 1, room * share - (40 if thinking else 0))
@@ -445,33 +446,41 @@ def converse(
     for attempt in range(40):  # the facts of one question may overrun a small budget; then another one is drawn, at last a simple one
         if attempt == 20:
             weights = {"recall": 1}
-        talk = Conversation(words, budget, measure)
-        opening = words.fill(phrases.SYSTEM) if words.chance(0.25) else ""
-        room = talk.prepare(weights, 1 if single else questions, depth, thinking) - measure(opening)
+        frame = Frame(words)
+        talk = Conversation(words, budget - frame.cost(measure), measure)
+        room = talk.prepare(weights, 1 if single else questions, depth, thinking)
         if room >= 0:
-            return _compose(talk, talk.document(room), opening, thinking, effort)
+            return frame.compose(talk, talk.document(room), thinking, effort)
     raise ValueError(f"{budget} tokens are too few for a question about a document")
 
 
-def _compose(talk: Conversation, document: str, opening: str, thinking: bool, effort: str) -> Sample:
-    """The messages: the document in the first question's message, before or after it, or in the system message."""
-    words = talk.words
-    first = talk.turns[0].question
-    where = words.rng.random()
-    messages = []
-    if where < 0.08:
-        messages.append(system(framed(words, phrases.DOCUMENT_IN_SYSTEM, document=document)))
-    else:
-        if opening:
-            messages.append(system(opening))
-        options = phrases.QUESTION_FIRST if where < 0.25 else phrases.QUESTION_LAST
-        first = framed(words, options, document=document, question=first)
-    for index, turn in enumerate(talk.turns):
-        last = index == len(talk.turns) - 1
-        answer = turn.fact.line if turn.task == "quote" else turn.answer
-        messages.append(user(turn.question if index else first))
-        messages.append(assistant(answer, turn.task, talk.reasoning(turn) if thinking and last else ""))
-    return Sample(messages, thinking=thinking, effort=effort)
+class Frame:
+    """The words around a document: before or after the first question in its message, or in the system message."""
+
+    def __init__(self, words: Words):
+        where = words.rng.random()
+        self.in_system = where < 0.08
+        self.opening = words.pick(phrases.SYSTEM) if not self.in_system and words.chance(0.25) else ""
+        if self.in_system:
+            options = phrases.DOCUMENT_IN_SYSTEM
+        else:
+            options = phrases.QUESTION_FIRST if where < 0.25 else phrases.QUESTION_LAST
+        self.form = with_line_breaks(words.pick(options))
+
+    def cost(self, measure: Measure) -> int:
+        return measure(self.opening) + measure(self.form.format(document="", question="")) + FRAMING_TOKENS
+
+    def compose(self, talk: Conversation, document: str, thinking: bool, effort: str) -> Sample:
+        """The messages of a planned conversation."""
+        first = talk.turns[0].question
+        framed = self.form.format(document=document, question=first)
+        messages = [system(framed)] if self.in_system else [system(self.opening)] if self.opening else []
+        for index, turn in enumerate(talk.turns):
+            question = turn.question if index or self.in_system else framed
+            answer = turn.fact.line if turn.task == "quote" else turn.answer
+            last = index == len(talk.turns) - 1
+            messages += [user(question), assistant(answer, turn.task, talk.reasoning(turn) if thinking and last else "")]
+        return Sample(messages, thinking=thinking, effort=effort)
 
 
 def recall(words: Words, budget: int, measure: Measure, **options) -> Sample:

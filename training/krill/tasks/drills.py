@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, user
 from tasks import phrases
-from tasks.documents import FRAMING_TOKENS, TURN_TOKENS, Measure, fact_value
+from tasks.documents import TURN_TOKENS, Measure, fact_value
 from words import Words, forms
+
+MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
 
 SEPARATORS = forms("{key}: {value}\n{key} = {value}\n{key} is {value}\n{key} -> {value}\n{key}, {value}\n- {key}: {value}\n{key} | {value}",
                    "{key} => {value}\n{key}; {value}\n[{key}] {value}")
@@ -43,7 +45,7 @@ def _sample(messages: list[dict]) -> Sample:
 def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
     """A list of pairs, asked one or a few at a time until the budget is used. Several values are joined by ", "."""
     rng = words.rng
-    room = budget - FRAMING_TOKENS
+    room = budget - MARGIN_TOKENS
     form = words.pick(SEPARATORS)
     list_room = room * rng.uniform(0.25, 0.6)
     pairs: dict[str, str] = {}
@@ -117,7 +119,7 @@ def code_line(words: Words) -> str:
 def repeat(words: Words, budget: int, measure: Measure) -> Sample:
     """Texts to say back, and later their continuation from their first words."""
     rng = words.rng
-    room = budget - FRAMING_TOKENS
+    room = budget - MARGIN_TOKENS
     said: list[str] = []
     first_words: dict[str, int] = {}
     messages: list[dict] = []
@@ -149,7 +151,7 @@ def repeat(words: Words, budget: int, measure: Measure) -> Sample:
 def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
     """Long runs of random pieces, copied whole. Half of the sample is answer."""
     rng = words.rng
-    room = budget - FRAMING_TOKENS
+    room = budget - MARGIN_TOKENS
     messages: list[dict] = []
     makers: list[tuple[Callable[[], str], str]] = [
         (lambda: words.letters(rng.randint(1, 5), string.ascii_letters + string.digits), rng.choice(("", " "))),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, system, user
 from tasks import phrases
-from tasks.documents import ABSENT, Measure, framed
+from tasks.documents import ABSENT, Measure, with_line_breaks
 from tasks.request import SYSTEMS, thinking, within
 from words import COLORS, FRUIT, JOBS, MONTHS, NOUNS, STATES, Forms, Words, forms
 
@@ -288,7 +288,7 @@ def _rows(words: Words, columns: list[str], count: int) -> list[Row]:
 def _build(words: Words, row_count: int, turn_count: int) -> Sample:
     rng = words.rng
     first = rng.choice(FIRST_COLUMNS)
-    columns = [first, *rng.sample([column for column in COLUMNS if column != first], rng.randint(2, 5))]
+    columns = [first, *rng.sample([column for column in COLUMNS if column != first], rng.randint(2, 5 if row_count > 2 else 3))]
     rows = _rows(words, columns, row_count)
     make = rng.choice(HELD_FORMATS if words.held and words.chance(0.3) else FORMATS)
     if make not in (_json_by_key, _sections, _yaml_keys) and words.chance(0.3):  # the naming column need not come first
@@ -320,7 +320,8 @@ def _build(words: Words, row_count: int, turn_count: int) -> Sample:
         options = ASK_BY_VALUE if key in NAMING and rng.random() < 0.65 else ASK_BY_COLUMN
         question = words.form(options, column=column, key=key, value=value)
         if turn == 0:
-            question = framed(words, DATA_FIRST if where < 0.15 else DATA_LAST, document=document, question=question)
+            form = with_line_breaks(words.pick(DATA_FIRST if where < 0.15 else DATA_LAST))
+            question = form.format(document=document, question=question)
         found = f"It is {answer}." if task == "extract" else "I find none."
         thought = f"I look for the {column} where {key} is {value}. {found}" if sample.thinking and turn == turn_count - 1 else ""
         sample.messages += [user(question), assistant(answer, task, thought)]
@@ -331,5 +332,5 @@ def extract(words: Words, budget: int, measure: Measure, rows: int | None = None
     """Two to twelve rows and two to six questions, fewer when the budget is small."""
     row_count = rows or words.rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 10, 12))
     turn_count = questions or words.rng.randint(2, 6)
-    sizes = [(row_count, turn_count), (min(row_count, 5), min(turn_count, 4)), (3, 2), (2, 2), (2, 1), (2, 1)]
+    sizes = [(row_count, turn_count), (min(row_count, 5), min(turn_count, 4)), (3, 2), (2, 2), *[(2, 1)] * 6]
     return within(budget, measure, range(len(sizes)), lambda size: _build(words, *sizes[size]))

@@ -1,0 +1,269 @@
+"""Questions about documents: the same seed gives the same text, every answer follows from the document, and what is held out for
+measuring never comes up in training."""
+
+import random
+import re
+import sys
+import unittest
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sample import Sample  # noqa: E402
+from tasks import TASKS, documents, drills, phrases  # noqa: E402
+from tasks.request import tokens  # noqa: E402
+from words import Forms, Words, _held_out  # noqa: E402
+
+DOCUMENT_TASKS = ("recall", "multi", "quote", "absent", "count", "mixed")
+DRILLS = ("key_value", "repeat", "random_copy")
+
+
+def measure(text: str) -> int:
+    """About as many tokens as a small vocabulary needs: pieces of four letters, single digits and signs."""
+    return len(re.findall(r" ?[A-Za-z]{1,4}|\d|[^\sA-Za-z\d]|\n+", text))
+
+
+def make(task: str, seed: int, budget: int = 500, held: bool = False, **options) -> Sample:
+    return TASKS[task](Words(random.Random(seed), held), budget, measure, **options)
+
+
+def turns(sample: Sample) -> list[tuple[str, dict]]:
+    """(question, answer message) pairs."""
+    spoken = [message for message in sample.messages if message["role"] != "system"]
+    return [(question["content"], answer) for question, answer in zip(spoken[::2], spoken[1::2], strict=True)]
+
+
+def source(sample: Sample) -> str:
+    """All that is read before the first answer."""
+    texts = []
+    for message in sample.messages:
+        if message["role"] == "assistant":
+            break
+        texts.append(message["content"])
+    return "\n".join(texts)
+
+
+class Captured(documents.Conversation):
+    """Keeps the last conversation, whose facts are the truth to hold answers to."""
+
+    last: "Captured"
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        Captured.last = self
+
+
+def captured(task: str, seed: int, **options) -> tuple[Sample, documents.Conversation]:
+    original, documents.Conversation = documents.Conversation, Captured
+    try:
+        return make(task, seed, **options), Captured.last
+    finally:
+        documents.Conversation = original
+
+
+class Truth(unittest.TestCase):
+    """Answers against the facts the document was made from."""
+
+    def each(self, task: str, seeds: int = 60, **options):
+        for seed in range(seeds):
+            sample, talk = captured(task, seed, held=seed % 2 == 1, **options)
+            text = source(sample)
+            for turn, (question, answer) in zip(talk.turns, turns(sample), strict=True):
+                with self.subTest(task=task, seed=seed, question=question[-80:]):
+                    self.assertIn(turn.question, question)
+                    yield talk, text, turn, answer["content"]
+
+    def facts_asked(self, talk, question: str) -> list:
+        """The facts whose attribute and name the question has, as whole words."""
+        return [
+            fact
+            for fact in talk.facts.all
+            if re.search(rf"\b{fact.attribute}\b", question, re.IGNORECASE) and re.search(rf"\b{fact.name}\b(?! [A-Z])", question)
+        ]
+
+    def test_facts_are_in_the_text_once(self):
+        for seed in range(40):
+            sample, talk = captured("mixed", seed)
+            keys = [(fact.attribute, fact.name) for fact in talk.facts.all]
+            self.assertEqual(len(keys), len(set(keys)))
+            for fact in talk.facts.all:
+                self.assertIn(fact.line, source(sample))
+                self.assertIn(fact.value, fact.line)
+                self.assertIn(fact.name, fact.line)
+
+    def test_recall(self):
+        for talk, text, turn, answer in self.each("recall"):
+            self.assertEqual([fact.value for fact in self.facts_asked(talk, turn.question)], [answer])
+            self.assertIn(answer, text)
+
+    def test_quote(self):
+        for talk, text, turn, answer in self.each("quote"):
+            self.assertEqual([fact.line for fact in self.facts_asked(talk, turn.question)], [answer])
+            line = re.escape(answer)
+            pattern = rf"(^|[.?\"] ){line}($| )" if talk.layout.prose else rf"^{line}$"
+            self.assertEqual(len(re.findall(pattern, text, re.MULTILINE)), 1, text)
+
+    def test_absent(self):
+        shares = Counter()
+        for talk, text, turn, answer in self.each("absent"):
+            shares[turn.task] += 1
+            present = self.facts_asked(talk, turn.question)
+            if turn.task == "absent":
+                self.assertEqual(answer, "Not in the document.")
+                self.assertEqual(present, [])
+            else:
+                self.assertEqual(len(present), 1)
+                self.assertNotEqual(answer, "Not in the document.")
+        self.assertTrue(0.28 < shares["absent"] / shares.total() < 0.42, shares)
+
+    def test_count(self):
+        totals = Counter()
+        for talk, text, turn, answer in self.each("count", seeds=150, budget=1000):
+            totals[answer] += 1
+            name = re.search(r"(?:I look for the \w+ about )([^.]+)\.", talk.reasoning(turn)).group(1)
+            mentions = re.findall(rf"\b{name}\b", text)
+            asked = 1 if turn is talk.turns[0] else 0
+            self.assertEqual(len(mentions) - asked, int(answer), text)
+        for total in range(1, 6):
+            self.assertTrue(0.13 < totals[str(total)] / totals.total() < 0.25, totals)
+        self.assertTrue(0.04 < totals["0"] / totals.total() < 0.15, totals)
+
+    def test_multi(self):
+        for talk, text, turn, answer in self.each("multi", budget=800):
+            values = answer.split(", ")
+            self.assertTrue(2 <= len(values) <= 4)
+            spoken = re.findall(r"The (\w+) of (.+?) is (.+?)\.(?= The |$)", turn.reasoning)
+            table = {(fact.attribute, fact.name): fact.value for fact in talk.facts.all}
+            self.assertEqual([table[attribute, name] for attribute, name, _ in spoken], values)
+            places = [(turn.question.find(name), turn.question.find(attribute)) for attribute, name, _ in spoken]
+            self.assertTrue(all(place[0] >= 0 for place in places))
+            self.assertEqual(places, sorted(places))
+
+    def test_depth_places_the_asked_fact(self):
+        for depth, low, high in ((0.0, 0, 0.12), (0.5, 0.4, 0.6), (1.0, 0.88, 1)):
+            for seed in range(12):
+                sample, talk = captured("recall", seed, budget=2000, facts=1, depth=depth)
+                self.assertEqual(len(talk.turns), 1)
+                text = source(sample)
+                self.assertTrue(low <= text.find(talk.turns[0].fact.line) / len(text) <= high, (depth, seed))
+
+    def test_one_fact_has_distractors(self):
+        for seed in range(20):
+            _, talk = captured("recall", seed, budget=1000, facts=1)
+            asked = talk.turns[0].fact
+            others = [fact for fact in talk.facts.all if fact is not asked]
+            self.assertGreaterEqual(len(others), 6)
+            self.assertTrue(any(fact.name == asked.name for fact in others))
+            self.assertTrue(any(fact.attribute == asked.attribute for fact in others))
+
+
+class Requests(unittest.TestCase):
+    def test_a_seed_fixes_the_sample(self):
+        for task in (*DOCUMENT_TASKS, *DRILLS):
+            self.assertEqual(make(task, 7), make(task, 7))
+            self.assertNotEqual(make(task, 7), make(task, 8))
+
+    def test_budgets_are_kept_and_used(self):
+        for task in (*DOCUMENT_TASKS, *DRILLS):
+            for budget in (128, 256, 512, 1024, 4096):
+                sizes = [tokens(make(task, seed, budget, seed % 2 == 1), measure) for seed in range(20)]
+                with self.subTest(task=task, budget=budget):
+                    self.assertLessEqual(max(sizes), budget)
+                    self.assertGreater(sum(sizes) / len(sizes), budget * (0.65 if budget < 256 else 0.8))
+
+    def test_only_the_last_turn_reasons(self):
+        thinking = 0
+        for seed in range(60):
+            sample = make("mixed", seed)
+            answers = [answer for _, answer in turns(sample)]
+            self.assertTrue(all(not answer["reasoning_content"] for answer in answers[:-1]))
+            self.assertEqual(bool(answers[-1]["reasoning_content"]), sample.thinking)
+            thinking += sample.thinking
+        self.assertTrue(12 <= thinking <= 36, thinking)
+
+    def test_questions_are_dense(self):
+        self.assertGreater(sum(len(turns(make("mixed", seed, 1024))) for seed in range(20)) / 20, 8)
+
+    def test_mixed_has_every_kind(self):
+        kinds = Counter(answer["task"] for seed in range(60) for _, answer in turns(make("mixed", seed)))
+        self.assertEqual(set(kinds), {"recall", "multi", "quote", "absent", "count"})
+        self.assertTrue(all(count > 20 for count in kinds.values()), kinds)
+
+    def test_number_of_questions(self):
+        for task in DOCUMENT_TASKS:
+            self.assertEqual([len(turns(make(task, seed, 1000, questions=3))) for seed in range(8)], [3] * 8)
+
+
+class Held(unittest.TestCase):
+    """The two sides of the split."""
+
+    def test_phrasings(self):
+        for name, options in vars(phrases).items():
+            if isinstance(options, Forms):
+                self.assertFalse(set(options.train) & set(options.held), name)
+                self.assertGreaterEqual(len(options.held), 2, name)
+
+    def test_names_of_one_side_only(self):
+        for held in (False, True):
+            for seed in range(30):
+                _, talk = captured("mixed", seed, held=held)
+                for part in {part for fact in talk.facts.all for part in fact.name.split()}:
+                    self.assertEqual(_held_out(part), held, part)
+
+    def test_questions_of_one_side_only(self):
+        """Every question and fact line matches a phrasing of its side, and none of the other side."""
+        slot = {"attribute": r"\w+", "unit": "(line|sentence)", "name": r"[A-Z]\w+( [A-Z]\w+)?"}
+
+        def patterns(forms: tuple[str, ...]) -> list[re.Pattern]:
+            made = []
+            for form in forms:
+                parts = re.split(r"\{(\w+)\}", form.rstrip("?."))
+                text = "".join(slot.get(part, r".+?") if index % 2 else re.escape(part) for index, part in enumerate(parts))
+                made.append(re.compile(f"(?i:{text[0]}){text[1:]}[?.]?" if text[0].isalpha() else text + "[?.]?"))
+            return made
+
+        asks = (phrases.ASK_VALUE, phrases.ASK_QUOTE, phrases.ASK_COUNT)
+        for held in (False, True):
+            mine = [pattern for options in asks for pattern in patterns(options.held if held else options.train)]
+            other = [pattern for options in asks for pattern in patterns(options.train if held else options.held)]
+            seen = Counter()
+            for seed in range(40):
+                _, talk = captured("mixed", seed, held=held)
+                for turn in talk.turns:
+                    if turn.task == "multi":
+                        continue
+                    self.assertTrue(any(pattern.fullmatch(turn.question) for pattern in mine), turn.question)
+                    seen["other"] += any(pattern.fullmatch(turn.question) for pattern in other)
+                    seen["all"] += 1
+            self.assertEqual(seen["other"], 0, seen)
+
+
+class Drills(unittest.TestCase):
+    def test_key_value(self):
+        for seed in range(30):
+            text, *_ = (question for question, _ in turns(make("key_value", seed)))
+            for question, answer in turns(make("key_value", seed)):
+                for value in answer["content"].split(", "):
+                    self.assertIn(value, text)
+
+    def test_repeat_and_copy_answer_what_was_said(self):
+        for seed in range(30):
+            said = ""
+            for question, answer in turns(make("repeat", seed)):
+                said += question + "\n"
+                self.assertIn(answer["content"], said)
+            for question, answer in turns(make("random_copy", seed)):
+                self.assertEqual(question.split("\n", 1)[1], answer["content"])
+
+    def test_copying_is_dense(self):
+        sample = make("random_copy", 3, 1024)
+        self.assertGreater(sum(measure(answer["content"]) for _, answer in turns(sample)), 400)
+
+    def test_forms(self):
+        for options in (drills.SEPARATORS, drills.ASK_KEY, drills.SAY, drills.CONTINUE, drills.COPY_BLOCK):
+            self.assertFalse(set(options.train) & set(options.held))
+
+
+if __name__ == "__main__":
+    unittest.main()
