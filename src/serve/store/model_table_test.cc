@@ -40,7 +40,7 @@ TEST(Models, NamesInTheOpenAiFormats) {
               "error: The supported API model names are deepseek-v4-pro or deepseek-v4-flash, but you passed deepseek-chat.");
     for (const char* unknown : {"", "gpt-4o", "claude-opus-4-5", "Deepseek-v4-pro", "deepseek-v4-pro[1m]", "deepseek-v4-pro "})
         EXPECT_TRUE(resolved(table, unknown, ApiFamily::openai).starts_with("error: The supported API model names")) << unknown;
-    EXPECT_TRUE(resolved(table, "a\nb", ApiFamily::openai).ends_with("but you passed a\x0ab."));
+    EXPECT_TRUE(resolved(table, "a\nb", ApiFamily::openai).ends_with("but you passed a\\x0ab."));
 }
 
 TEST(Models, NamesInTheAnthropicFormat) {
