@@ -86,6 +86,13 @@ def _piece(words: Words, text: str, used: set[str]) -> tuple[str, list[tuple[int
     return code + filled[last:], spans
 
 
+def snippet(words: Words) -> tuple[str, str]:
+    """The name of a language and a piece of code in it."""
+    side = HELD_SNIPPETS if words.held else SNIPPETS
+    language = words.choice(list(side))
+    return language, _piece(words, words.choice(side[language]), set())[0]
+
+
 def _repeated(words: Words, used: set[str]) -> tuple[str, list[tuple[int, int]]]:
     """Names, then the same statement for each of them, once or twice. All but the first statement may be left out."""
     fresh = _Names(words, used)
