@@ -163,7 +163,8 @@ struct RequestReader::Impl : http::basic_parser<true> {
         started = true;
         Code error;
         put(boost::asio::buffer(line), error);
-        if (error != http::error::need_more) return failed(error);
+        // A line too short to be one leaves the parser waiting, with nothing told.
+        if (error != http::error::need_more || request.method.empty()) return failed(error);
         line.clear();
     }
 
@@ -203,6 +204,8 @@ struct RequestReader::Impl : http::basic_parser<true> {
             fault = {431, "a header is too long"};
         } else if (error == http::error::bad_version && is_http_version(last_word())) {
             fault = {505, "the HTTP versions here are 1.0 and 1.1"};
+        } else if (error == http::error::need_more) {
+            fault = {400, "this is not HTTP: bad request line"};
         } else {
             fault = {400, fmt::format("this is not HTTP: {}", error.message())};
         }
