@@ -1,9 +1,9 @@
 """Questions about a document of filler lines with facts among them: recall, several at once, quoting, absence, counting.
 
-A conversation is planned first: what is asked, which facts that needs, and which near-identical facts stand beside them. Its turns
-and facts are measured, then filler lines take up what is left of the budget, and every fact goes to a depth of its own. Answers
-follow fixed rules: the bare value ("48213"), values joined by ", " in the asked order, the exact line or sentence, a number, or
-`ABSENT`.
+A conversation is planned first: what is asked, which facts that needs, and which near-identical facts stand beside them. Its
+turns and facts are measured, then filler lines take up what is left of the budget, and every fact goes to a depth of its own.
+Answers follow fixed rules: the bare value ("48213"), values joined by ", " in the asked order, the exact line or sentence, a
+number, or `ABSENT`.
 """
 
 import re
@@ -157,7 +157,7 @@ class Facts:
         return self.add(self.words.choice(phrases.ATTRIBUTES), self.new_name())
 
     def add_distractor(self, fact: Fact, kind: int) -> None:
-        """A fact close to another one: a near name, the same name with another attribute, another name with the same attribute."""
+        """A fact close to another one: 0 has a near name, 1 the same name and another attribute, 2 another name."""
         if kind == 0:
             self.add(fact.attribute, self.new_name(near=fact.name))
         elif kind == 1 and fact.name not in self.closed and len(self.names[fact.name]) < 6:
@@ -230,7 +230,8 @@ class Conversation:
             self.facts.add_distractor(self.facts.names[name][0], 0)
 
         def write() -> Turn:
-            listed = ", ".join(f"{fact.attribute} {fact.value}" for fact in sorted(self.facts.names[name], key=lambda fact: fact.depth))
+            in_order = sorted(self.facts.names[name], key=lambda fact: fact.depth)
+            listed = ", ".join(f"{fact.attribute} {fact.value}" for fact in in_order)
             found = f"I find: {listed}. That is {total}." if total else "I find none."
             question = self.words.fill(phrases.ASK_COUNT, name=name, unit=self.layout.unit)
             return Turn(question, str(total), "count", f"I look for the {self.layout.unit}s about {name}. {found}")
@@ -245,7 +246,8 @@ class Conversation:
             attribute = rng.choice(phrases.ATTRIBUTES)
             facts = [self.facts.add(attribute, self.facts.new_name())]
             while len(facts) < count:
-                facts.append(self.facts.add(attribute, self.facts.new_name(near=rng.choice(facts).name if rng.random() < 0.4 else "")))
+                near = rng.choice(facts).name if rng.random() < 0.4 else ""
+                facts.append(self.facts.add(attribute, self.facts.new_name(near)))
         elif kind == 3:
             facts = [self.facts.add_new()]
             facts += [self.facts.add(self.facts.new_attribute(facts[0].name), facts[0].name) for _ in range(count - 1)]
@@ -261,7 +263,8 @@ class Conversation:
             first = facts[0]
             names = enumerate_words([fact.name for fact in facts])
             if kind < 3:
-                question = self.words.fill(phrases.ASK_NAMES, attribute=first.attribute, plural=plural(first.attribute), names=names)
+                attribute = first.attribute
+                question = self.words.fill(phrases.ASK_NAMES, attribute=attribute, plural=plural(attribute), names=names)
             elif kind == 3:
                 attributes = enumerate_words([fact.attribute for fact in facts])
                 question = self.words.fill(phrases.ASK_ATTRIBUTES, attributes=attributes, name=first.name)
@@ -443,7 +446,7 @@ def converse(
         else:
             budget -= effort_tokens
     single = facts == 1 or questions == 1
-    for attempt in range(40):  # the facts of one question may overrun a small budget; then another one is drawn, at last a simple one
+    for attempt in range(40):  # the facts of one question may overrun a small budget: another one is drawn, at last a simple one
         if attempt == 20:
             weights = {"recall": 1}
         frame = Frame(words)

@@ -1,7 +1,7 @@
 """Dense practice of copying and looking up, for the first part of a training run: nearly every second token is an answer.
 
-`key_value` asks a list of pairs many times over, `repeat` has short texts said back and continued, `random_copy` copies long runs of
-random pieces. Their answers teach induction, which all document tasks build on.
+`key_value` asks a list of pairs many times over, `repeat` has short texts said back and continued, `random_copy` copies long
+runs of random pieces. Their answers teach induction, which all document tasks build on.
 """
 
 import string
@@ -14,15 +14,81 @@ from words import Words, forms
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
 
-SEPARATORS = forms("{key}: {value}\n{key} = {value}\n{key} is {value}\n{key} -> {value}\n{key}, {value}\n- {key}: {value}\n{key} | {value}",
-                   "{key} => {value}\n{key}; {value}\n[{key}] {value}")
-ASK_KEY = forms("{key}?\n{key}\nWhat is {key}?\n{key}:\nGive {key}.\nLook up {key}.\nThe value of {key}?\nWhat is the value of {key}?",
-                "Find {key}.\nWhich value has {key}?")
-SAY = forms("Repeat: {text}\nSay: {text}\nCopy: {text}\nEcho: {text}\nWrite: {text}\nSay this: {text}\nRepeat after me: {text}\nCopy this text: {text}",
-            "Say again: {text}\nPlease repeat: {text}")
-CONTINUE = forms("Continue: {text}\nWhat came after: {text}\nComplete: {text}\nGo on: {text}\nHow does it go on? {text}",
-                 "Finish: {text}\nWhat follows: {text}")
-COPY_BLOCK = forms("Copy:\nRepeat this:\nCopy the text.\nSay the same:\nEcho:\nWrite this again:", "Copy all of this:\nRepeat the text:")
+SEPARATORS = forms(
+    """
+    {key}: {value}
+    {key} = {value}
+    {key} is {value}
+    {key} -> {value}
+    {key}, {value}
+    - {key}: {value}
+    {key} | {value}
+    """,
+    """
+    {key} => {value}
+    {key}; {value}
+    [{key}] {value}
+    """,
+)
+ASK_KEY = forms(
+    """
+    {key}?
+    {key}
+    What is {key}?
+    {key}:
+    Give {key}.
+    Look up {key}.
+    The value of {key}?
+    What is the value of {key}?
+    """,
+    """
+    Find {key}.
+    Which value has {key}?
+    """,
+)
+SAY = forms(
+    """
+    Repeat: {text}
+    Say: {text}
+    Copy: {text}
+    Echo: {text}
+    Write: {text}
+    Say this: {text}
+    Repeat after me: {text}
+    Copy this text: {text}
+    """,
+    """
+    Say again: {text}
+    Please repeat: {text}
+    """,
+)
+CONTINUE = forms(
+    """
+    Continue: {text}
+    What came after: {text}
+    Complete: {text}
+    Go on: {text}
+    How does it go on? {text}
+    """,
+    """
+    Finish: {text}
+    What follows: {text}
+    """,
+)
+COPY_BLOCK = forms(
+    """
+    Copy:
+    Repeat this:
+    Copy the text.
+    Say the same:
+    Echo:
+    Write this again:
+    """,
+    """
+    Copy all of this:
+    Repeat the text:
+    """,
+)
 
 
 def _key(words: Words) -> str:

@@ -302,6 +302,9 @@ ASK_NAMES = forms(
     {attribute} of {names}?
     Look up the {plural} for {names}.
     Please give the {plural} of {names}.
+    For {names}, what is the {attribute}?
+    {names}: {attribute}?
+    Give me the {attribute} of each: {names}.
     """,
     """
     I need the {plural} of {names}.
@@ -318,8 +321,14 @@ ASK_ATTRIBUTES = forms(
     Find {name}'s {attributes}.
     {name}: {attributes}?
     Which {attributes} does {name} have?
+    What is the {attributes} of {name}?
+    Please give the {attributes} of {name}.
+    For {name}, what are the {attributes}?
+    Look up the {attributes} of {name}.
+    And the {attributes} of {name}?
     """,
     """
+    Could you tell me the {attributes} of {name}?
     I need the {attributes} of {name}.
     Show me {name}'s {attributes}.
     """,
@@ -333,8 +342,14 @@ ASK_PAIRS = forms(
     Find {pairs}.
     Look up {pairs}.
     I want to know {pairs}.
+    Answer with {pairs}.
+    Please give {pairs}.
+    What is {pairs}?
+    Write {pairs}.
+    Give me {pairs}.
     """,
     """
+    Could you tell me {pairs}?
     I need {pairs}.
     Please show me {pairs}.
     """,

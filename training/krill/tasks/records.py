@@ -1,7 +1,7 @@
 """Rows of records as tables, logs, JSON and configuration blocks, and questions for one cell.
 
-A row is named by any column whose values are all different. The answer is the bare cell, or `ABSENT` when the row or the column is
-not there.
+A row is named by any column whose value occurs once in the table. The answer is the bare cell, or `ABSENT` when the row or the
+column is not there.
 """
 
 import json
@@ -244,7 +244,8 @@ def _log(words: Words, rows: list[Row]) -> str:
     for row in rows:
         if words.chance(0.15):
             lines.append(words.fill(phrases.LOGS))
-        stamp = start.format(date=words.date(), time=words.time(), level=words.choice(("INFO", "WARN", "ERROR")), noun=words.pick(NOUNS))
+        level = words.choice(("INFO", "WARN", "ERROR"))
+        stamp = start.format(date=words.date(), time=words.time(), level=level, noun=words.pick(NOUNS))
         lines.append(stamp + separator.join(pair.format(column=column, value=value) for column, value in row.items()))
     return "\n".join(lines)
 

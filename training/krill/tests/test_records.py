@@ -103,7 +103,8 @@ class Questions(unittest.TestCase):
                 for index, (question, answer) in enumerate(turns(sample)):
                     if not (sample.thinking and index == len(turns(sample)) - 1):
                         continue
-                    column, key, value = re.match(r"I look for the (\w+) where (\w+) is (.+?)\. ", answer["reasoning_content"]).groups()
+                    thought = re.match(r"I look for the (\w+) where (\w+) is (.+?)\. ", answer["reasoning_content"])
+                    column, key, value = thought.groups()
                     found = [row[column] for row in rows if row.get(key) == value and column in row]
                     kinds[answer["task"]] += 1
                     self.assertIn(value, question)
