@@ -4,25 +4,22 @@
 """
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 from sample import Sample
-
-_MODULES = {
-    "documents": ("recall", "multi", "quote", "absent", "count", "mixed"),
-    "records": ("extract",),
-    "drills": ("key_value", "repeat", "random_copy"),
-    "chat": ("identity", "small_talk", "refuse"),
-    "tools": ("tools",),
-    "json_schema": ("json_schema",),
-    "code": ("fim",),
-    "prefix": ("prefix",),
-}
+from tasks.chat import identity, refuse, small_talk
+from tasks.code import fim
+from tasks.documents import absent, count, mixed, multi, quote, recall
+from tasks.drills import key_value, random_copy, repeat
+from tasks.json_schema import json_schema
+from tasks.prefix import prefix
+from tasks.records import extract
+from tasks.tools import tools
 
 TASKS: dict[str, Callable[..., Sample]] = {
-    name: getattr(import_module(f"tasks.{module}"), name)
-    for module, names in _MODULES.items()
-    if find_spec(f"tasks.{module}")
-    for name in names
+    make.__name__: make
+    for make in (
+        *(recall, multi, quote, absent, count, mixed, extract),
+        *(key_value, repeat, random_copy),
+        *(identity, small_talk, refuse, tools, json_schema, fim, prefix),
+    )
 }
