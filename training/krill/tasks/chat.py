@@ -15,7 +15,7 @@ OPENINGS = Forms(
         "Hello! ", "Hi, ", "Hey, ", "Hello. ", "Thanks. ", "Ok. ", "Please: ", "One question: ", "Krill, ", "Good morning! ", "So: ",
         "Now: ", "Fine. ", "Hello krill, ", "And ", "But ", "Quick question: ", "Hi! ", "Well, ", "Next: ",
     ),
-    ("Hello, ", "Good morning. ", "Ok, ", "A question: "),
+    ("Hello, ", "Good evening. ", "Ok, ", "A question: "),
 )  # fmt: skip
 PERSONA_JOBS = Forms(
     tuple(
@@ -186,7 +186,7 @@ FAVORITES: dict[str, Callable[[Words], str]] = {
 }
 FAVORITE = Forms(
     (
-        "my favorite {thing} is {v}", "the {thing} I like most is {v}", "I like the {thing} {v} best", "{v} is my favorite {thing}",
+        "my favorite {thing} is {v}", "the {thing} I like most is {v}", "I like the {thing} {v} best", "my favorite is the {thing} {v}",
         "as a {thing} I like {v}",
     ),
     ("the best {thing} for me is {v}", "my most liked {thing} is {v}"),
