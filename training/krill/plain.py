@@ -121,7 +121,7 @@ class Plain:
         dots = bf16(torch.einsum("bthn,bcn->bthc", queries, keys)).relu()
         scores = bf16(bf16(dots * weights[..., None]).sum(2))
         visible = torch.arange(entries) < ((torch.arange(length) + 1) // ratio)[:, None]
-        order = scores.masked_fill(~visible, -torch.inf).argsort(-1, descending=True, stable=True)[..., :topk]
+        order = scores.masked_fill(~visible, -torch.inf).sort(dim=-1, descending=True, stable=True).indices[..., :topk]
         order = torch.where(visible[None].expand_as(scores).gather(-1, order), order, entries)
         ids = F.pad(order.sort(-1).values, (0, topk - order.shape[-1]), value=entries)
         return torch.where(ids < entries, ids, -1).to(torch.int32)
