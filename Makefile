@@ -1,6 +1,6 @@
 # Short names; the work is in scripts/, which also run where there is no make yet. Each installs missing Debian packages first
 # and says which.
-.PHONY: demo build test test-long fuzz
+.PHONY: demo build test test-long fuzz krill eval-krill
 
 demo:       ## installs, builds, and shows the shipped model at work
 	@scripts/demo
@@ -16,3 +16,9 @@ test-long:  ## sanitizers, headers alone, oracles over large inputs, golden file
 
 fuzz:       ## every parser of outside bytes, 60 s each
 	@scripts/fuzz 60
+
+krill:      ## trains the small model from nothing, in hours; goes on where it was interrupted
+	@scripts/krill train
+
+eval-krill: ## fresh questions for the small model; SEED=7 chooses others
+	@scripts/krill evaluate --seed $(or $(SEED),1)
