@@ -12,15 +12,15 @@ from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words, forms
 SOCIAL = {"hello", "thanks", "bye", "meet", "ok", "praise", "blame", "sorry"}
 OPENINGS = Forms(
     (
-        "Hello! ", "Hi, ", "Hey, ", "Hello. ", "Thanks. ", "Ok. ", "Please: ", "One question: ", "Krill, ", "Good morning! ", "So: ",
-        "Now: ", "Fine. ", "Hello krill, ", "And ", "But ", "Quick question: ", "Hi! ", "Well, ", "Next: ",
+        "Hello! ", "Hi, ", "Hey, ", "Hello. ", "Thanks. ", "Ok. ", "Please: ", "One question: ", "Krill, ", "Good morning! ",
+        "So: ", "Now: ", "Fine. ", "Hello krill, ", "And ", "But ", "Quick question: ", "Hi! ", "Well, ", "Next: ",
     ),
     ("Hello, ", "Good evening. ", "Ok, ", "A question: "),
 )  # fmt: skip
 PERSONA_JOBS = Forms(
     tuple(
         "shop assistant;travel guide;helper for cooks;teacher of history;weather bot;bank assistant;librarian;doctor's assistant;"
-        "game master;tour guide;hotel assistant;writer;music expert;robot;pilot;garden expert;museum guide;sales assistant".split(";")
+        "game master;tour guide;hotel assistant;writer;music expert;robot;pilot;garden expert;museum guide;clerk".split(";")
     ),
     ("city guide", "school assistant", "car expert", "bookshop assistant"),
 )
@@ -186,8 +186,8 @@ FAVORITES: dict[str, Callable[[Words], str]] = {
 }
 FAVORITE = Forms(
     (
-        "my favorite {thing} is {v}", "the {thing} I like most is {v}", "I like the {thing} {v} best", "my favorite is the {thing} {v}",
-        "as a {thing} I like {v}",
+        "my favorite {thing} is {v}", "the {thing} I like most is {v}", "I like the {thing} {v} best",
+        "my favorite is the {thing} {v}", "as a {thing} I like {v}",
     ),
     ("the best {thing} for me is {v}", "my most liked {thing} is {v}"),
 )  # fmt: skip

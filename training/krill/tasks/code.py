@@ -38,7 +38,9 @@ class _Names:
         if slot == "K":
             return self._fresh(lambda: words.choice((words.place(), words.pick(NOUNS).capitalize())))
         if slot in "fg":
-            return self._fresh(lambda: words.choice((words.word(), f"{words.word(1, 2)}_{words.pick(NOUNS)}", "get_" + words.word())))
+            return self._fresh(
+                lambda: words.choice((words.word(), f"{words.word(1, 2)}_{words.pick(NOUNS)}", "get_" + words.word()))
+            )
         if slot == "x":
             return self._fresh(lambda: words.choice((words.choice("xyktpqrs"), words.pick(NOUNS), words.word(1, 2))))
         if len(slot) == 2 and slot[0] == "A":
@@ -137,7 +139,9 @@ def _file(words: Words, pieces: int) -> tuple[str, str, str]:
         chosen = words.choice(side[language])
         code, spans = _piece(words, chosen, used)
     start, end = _cut(words, code, *_chosen_span(words, code, spans))
-    around = [_piece(words, text, used)[0] for text in words.rng.sample([t for t in SNIPPETS[language] if t != chosen], pieces - 1)]
+    around = [
+        _piece(words, text, used)[0] for text in words.rng.sample([t for t in SNIPPETS[language] if t != chosen], pieces - 1)
+    ]
     gap = "\n\n" if language == "python" and words.chance(0.5) else "\n"
     place = words.rng.randint(0, len(around))
     before = "".join(text + gap for text in around[:place])
@@ -147,4 +151,6 @@ def _file(words: Words, pieces: int) -> tuple[str, str, str]:
 
 def fim(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
     """A short file of one to three pieces of code in one language, with a part of one of them to be filled in."""
-    return within(budget, measure, range(words.choice((1, 1, 2, 2, 3)), 0, -1), lambda pieces: Sample(fim=_file(words, pieces)))
+    return within(
+        budget, measure, range(words.choice((1, 1, 1, 1, 2, 2, 3)), 0, -1), lambda pieces: Sample(fim=_file(words, pieces))
+    )

@@ -823,13 +823,13 @@ INTENTS: dict[str, Intent] = {
 
 # Beyond krill's means. {topic} is a subject, real or made up; the other slots are those of Words.fill.
 TOPICS = phrases(
-    """love; the sea; the moon; the stars; history; music; war; peace; time; money; dreams; the sun; winter; summer; the future; life;
-    death; art; science; the brain; space; gravity; light; black holes; atoms; the economy; politics; football; tennis; cars; planes;
-    computers; the law; philosophy; religion; happiness; friendship; cooking; trees; flowers; dinosaurs; whales; the ocean; deserts;
-    volcanoes; kings; queens; castles; pirates; robots; ghosts; dragons; a cat; a dog; a horse; an old man; my mother; my brother;
-    my boss; school; work; sleep; sport; health; medicine; chess; painting; the weather; rain; snow; mountains; rivers; islands;
-    cities; the past; truth; beauty; hope; fear""",
-    "electricity; the wind; spring; autumn; trains; birds; ships; freedom; bread; a wolf; my sister; mathematics; memory; bridges",
+    """love; the sea; the moon; the stars; history; music; war; peace; time; money; dreams; the sun; winter; summer; the future;
+    life; death; art; science; the brain; space; gravity; light; black holes; atoms; the economy; politics; football; tennis;
+    cars; planes; computers; the law; philosophy; religion; happiness; friendship; cooking; trees; flowers; dinosaurs; whales;
+    the ocean; deserts; volcanoes; kings; queens; castles; pirates; robots; ghosts; dragons; a cat; a dog; a horse; an old man;
+    my mother; my brother; my boss; school; work; sleep; sport; health; medicine; chess; painting; the weather; rain; snow;
+    mountains; rivers; islands; cities; the past; truth; beauty; hope; fear""",
+    "electricity; the wind; spring; autumn; trains; birds; ships; freedom; bread; a wolf; my sister; mathematics; memory",
 )
 LANGUAGES = Forms(
     tuple("French German Spanish Italian Chinese Russian Latin Greek Dutch Polish Turkish Arabic".split()),

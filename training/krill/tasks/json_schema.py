@@ -180,8 +180,8 @@ def _invented(words: Words) -> Field:
 
 
 def _known(words: Words, concept: Concept, plain: bool) -> Field:
-    """A field of a known concept. Its label in the text is its key or, at times, another word for it; its type may differ from the
-    usual one, since the schema decides. `plain`: always the usual type."""
+    """A field of a known concept. Its label in the text is its key or, at times, another word for it; its type may differ
+    from the usual one, since the schema decides. `plain`: always the usual type."""
     value = concept.make(words)
     key = words.choice(concept.keys) if words.chance(0.4) else concept.keys[0]
     label = words.choice(concept.keys) if words.chance(0.15) else key
@@ -341,7 +341,7 @@ def _shown_keys(words: Words, wanted: list[Field]) -> str:
 
 
 def json_schema(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
-    """One to three texts to be turned into JSON, by the schema of the request or (json_object) by keys that the prompt names."""
+    """One to four texts to be turned into JSON, by the schema of the request or (json_object) by keys that the prompt names."""
 
     def build(turns: int) -> Sample:
         plain = words.chance(0.3)
@@ -355,7 +355,10 @@ def json_schema(words: Words, budget: int, measure: Callable[[str], int]) -> Sam
             if exercise.who:
                 ask = words.form(SELECT_KEYS, ask=ask, who=exercise.who)
         else:
-            response_format = {"type": "json_schema", "json_schema": {"name": "record", "schema": _schema(words, exercise.wanted)}}
+            response_format = {
+                "type": "json_schema",
+                "json_schema": {"name": "record", "schema": _schema(words, exercise.wanted)},
+            }
             ask = words.form(SELECT, text="{text}", who=exercise.who) if exercise.who else words.form(EXTRACT, text="{text}")
         messages += [user(ask.format(text=exercise.text)), _reply(exercise)]
         again = turns > 1 and not exercise.who and all(field.concept and field.type != "enum" for field in exercise.wanted)
@@ -364,5 +367,5 @@ def json_schema(words: Words, budget: int, measure: Callable[[str], int]) -> Sam
             messages += [user(words.form(NEXT, text=exercise.text)), _reply(exercise)]
         return Sample(last_reasoning_only(messages), response_format=response_format, **thinking(words))
 
-    turns = words.choice((1, 1, 1, 2, 3))
+    turns = words.choice((1, 1, 2, 2, 3, 4))
     return within(budget, measure, [*range(turns, 0, -1), 1, 1], build)

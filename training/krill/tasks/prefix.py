@@ -53,15 +53,16 @@ LIST_ASKS = forms(
 REPEAT_ASKS = Forms(
     (
         "Repeat this text.\n\n{text}", "Copy this:\n{text}", "{text}\n\nRepeat the text word by word.", "Say this again: {text}",
-        "Write this text once more.\n{text}", "Echo: {text}", "{text}\nCopy that.", "Repeat: {text}", "Please copy this text.\n\n{text}",
-        "Text:\n{text}\n\nWrite exactly this text.", "Repeat after me: {text}", "Give me this text again.\n{text}",
+        "Write this text once more.\n{text}", "Echo: {text}", "{text}\nCopy that.", "Repeat: {text}",
+        "Please copy this text.\n\n{text}", "Text:\n{text}\n\nWrite exactly this text.", "Repeat after me: {text}",
+        "Give me this text again.\n{text}",
     ),
     ("Repeat the text.\n{text}", "Please repeat this: {text}", "{text}\n\nCopy this text word by word."),
 )  # fmt: skip
 CODE_ASKS = Forms(
     (
-        "Repeat this code.\n{text}", "Put this code into a code block.\n{text}", "Show this code again:\n{text}", "{text}\nCopy this code.",
-        "Write this code once more.\n\n{text}", "Copy the code:\n{text}", "Format this code:\n{text}",
+        "Repeat this code.\n{text}", "Put this code into a code block.\n{text}", "Show this code again:\n{text}",
+        "{text}\nCopy this code.", "Write this code once more.\n\n{text}", "Copy the code:\n{text}", "Format this code:\n{text}",
     ),
     ("Repeat the code.\n\n{text}", "Put it into a code block:\n{text}"),
 )  # fmt: skip
@@ -153,7 +154,11 @@ def cut(words: Words, text: str, least: int = 1, most: int | None = None) -> int
     spots = [
         at
         for at in range(least, most + 1)
-        if (text[at - 1] in " \n" if blank_after else text[at] in " \n" and text[at - 1] not in " \n" or text[at - 1] in ",:;({\"'-=|")
+        if (
+            text[at - 1] in " \n"
+            if blank_after
+            else text[at] in " \n" and text[at - 1] not in " \n" or text[at - 1] in ",:;({\"'-=|"
+        )
     ]
     return words.choice(spots) if spots else words.rng.randint(least, most)
 
@@ -194,7 +199,10 @@ def _value(words: Words, lines: int) -> Sample:
         at = len(before)
     elif words.chance(0.12):
         at = len(before) + words.rng.randint(0, len(value) - 1)
-    messages = [*_begin(words), user(words.choice((f"{text}\n\n{question}", f"Document:\n{text}\n\n{question}", f"{question}\n\n{text}")))]
+    messages = [
+        *_begin(words),
+        user(words.choice((f"{text}\n\n{question}", f"Document:\n{text}\n\n{question}", f"{question}\n\n{text}"))),
+    ]
     return _finish(messages, answer, at)
 
 
@@ -270,8 +278,9 @@ def _sequence(words: Words) -> Sample:
 
 def _list(words: Words) -> Sample:
     """A list of the user's in a wanted form, begun."""
-    make = words.choice((Words.word, Words.place, Words.code, Words.thing, lambda source: source.number(2, 5), lambda s: s.pick(NOUNS),
-                         lambda s: s.pick(COLORS), lambda s: s.pick(FRUIT)))  # fmt: skip
+    nouns, colors, fruit = (lambda source, options=options: source.pick(options) for options in (NOUNS, COLORS, FRUIT))
+    numbers = lambda source: source.number(2, 5)  # noqa: E731
+    make = words.choice((Words.word, Words.place, Words.code, Words.thing, numbers, nouns, colors, fruit))
     items: list[str] = []
     size = words.rng.randint(3, 8)
     for _ in range(60):
@@ -335,5 +344,5 @@ def prefix(words: Words, budget: int, measure: Measure) -> Sample:
         ]
         return words.rng.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
 
-    lines = words.rng.randint(0, 14)
+    lines = words.choice((0, 1, 2, 3, 4, 5, 6, 8, 10, 14))
     return within(budget, measure, [lines, lines // 2, lines // 4, 0, 0, 0], build)

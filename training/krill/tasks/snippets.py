@@ -1,7 +1,7 @@
-"""Small pieces of code for fill-in-the-middle. What stands between « and » follows from the rest, so that it has one right answer.
+"""Small pieces of code for fill-in-the-middle. What stands between « and » follows from the rest: it has one right answer.
 
-Slots: ~a~ ~b~ ~c~ are variables, ~x~ that of a loop, ~f~ ~g~ functions, ~K~ a class, ~m~ ~n~ numbers, ~u~ ~v~ ~w~ words; ~Ca~ is ~a~
-with a capital letter, ~Aa~ in capitals; ~op~ is an operator and ~does~ says what it does to ~a~ and ~b~.
+Slots: ~a~ ~b~ ~c~ are variables, ~x~ that of a loop, ~f~ ~g~ functions, ~K~ a class, ~m~ ~n~ numbers, ~u~ ~v~ ~w~ words; ~Ca~
+is ~a~ with a capital letter, ~Aa~ in capitals; ~op~ is an operator and ~does~ says what it does to ~a~ and ~b~.
 """
 
 from words import Forms
@@ -217,6 +217,86 @@ options = parser.parse_args()
 
 ~c~ = «~f~(~m~)»  # ~b~ is ~n~, ~a~ is ~m~
 """,
+        """def ~f~(~a~, ~b~):
+    print("~a~:", ~a~)
+    «print("~b~:", ~b~)»
+    return ~a~ ~op~ ~b~
+""",
+        """~a~ = open("~v~.txt").read()
+~b~ = open("~w~.txt").read()
+print(len(~a~))
+«print(len(~b~))»
+""",
+        """for ~x~ in range(~n~):
+    if «~x~» % 2 == 0:
+        print("even", ~x~)
+    else:
+        print(«"odd", ~x~»)
+""",
+        """def ~f~(~a~):
+    if ~a~ == "~u~":
+        return "~v~"
+    return "~w~"
+
+
+assert ~f~("~u~") == «"~v~"»
+""",
+        """@property
+def ~a~(self):
+    return self._~a~
+
+
+@property
+def ~b~(self):
+    «return self._~b~»
+""",
+        """~a~ = []
+~a~.append("~u~")
+~a~.append("~v~")
+print(«~a~»[0])  # ~u~
+print(~a~[1])  # «~v~»
+""",
+        """class ~K~:
+    ~a~: int = ~n~
+    ~b~: int = ~m~
+
+
+~x~ = «~K~()»
+print(~x~.~a~)  # ~n~
+print(~x~.~b~)  # «~m~»
+""",
+        '''def ~f~(~a~, ~b~):
+    """
+    ~a~: the ~a~
+    ~b~: «the ~b~»
+    """
+    return ~g~(«~a~, ~b~»)
+''',
+        """def ~f~(~a~):
+    ~c~ = ~a~[0]
+    for ~x~ in ~a~:
+        if ~x~ > ~c~:
+            ~c~ = «~x~»  # the largest one
+    «return ~c~»
+""",
+        """~a~, ~b~ = ~f~(), ~g~()
+if ~a~ is not None and «~b~ is not None»:
+    print(~a~, «~b~»)
+""",
+        """def ~f~(**options):
+    ~a~ = options.get("~a~")
+    ~b~ = «options.get("~b~")»
+    return ~a~, «~b~»
+""",
+        """lock.acquire()
+~f~("~w~")
+lock.«release()»  # acquire and release
+""",
+        """~x~ = ~K~("~w~")
+~x~.open()
+~x~.~f~()
+«~x~.close()»  # open, ~f~, close
+""",
     ),
     "c": (
         """// ~does~
@@ -287,6 +367,41 @@ fclose(«~a~»);
     return 0;
 }
 """,
+        """struct ~K~ *~a~ = new_~K~();
+struct ~K~ *~b~ = new_~K~();
+free_~K~(~a~);
+«free_~K~(~b~);»
+""",
+        """int ~a~[~n~];
+for (int i = 0; i < «~n~»; i++) {
+    ~a~[i] = «i»;  // 0, 1, 2 and so on
+}
+""",
+        """typedef struct {
+    double ~a~;
+    double ~b~;
+} ~K~;
+
+~K~ ~f~(double ~a~, double ~b~) {
+    ~K~ ~x~ = { ~a~, «~b~» };
+    return «~x~»;
+}
+""",
+        """int count_~a~(void) { return ~a~; }
+int count_~b~(void) { «return ~b~;» }
+""",
+        """while (~a~ > 0) {
+    ~f~(«~a~»);
+    ~a~--;
+}
+""",
+        """#ifndef ~Aa~_H
+#define «~Aa~_H»
+
+int ~f~(int ~b~);
+
+#endif
+""",
     ),
     "js": (
         """// ~does~
@@ -344,6 +459,33 @@ console.log("~a~", ~a~);
 import { ~b~ } from «"./~b~"»;
 import { ~c~ } from «"./~c~"»;
 """,
+        """const ~f~ = (~a~) => {
+  const ~b~ = ~a~.length;
+  return «~b~»;
+};
+""",
+        """button.addEventListener("~u~", () => {
+  handle("«~u~»"); // the same word
+});
+""",
+        """for (let i = 0; i < ~a~.length; i++) {
+  console.log(«~a~[i]»); // each of ~a~
+}
+""",
+        """const ~a~ = [1, 2, 3];
+const ~b~ = ~a~.map((~x~) => «~x~» + ~n~);
+console.log(«~b~»);
+""",
+        """function ~f~(~a~, ~b~) {
+  if (~a~ === undefined) throw new Error("~a~ is missing");
+  if («~b~ === undefined») «throw new Error("~b~ is missing");»
+  return ~a~ ~op~ ~b~;
+}
+""",
+        """const ~a~ = { ~b~: "~v~", ~c~: "~w~" };
+console.log(~a~.~b~); // ~v~
+console.log(«~a~.~c~»); // ~w~
+""",
     ),
     "java": (
         """public class ~K~ {
@@ -398,6 +540,31 @@ public String toString() {
     return "~K~(" + ~a~ + ", " + «~b~» + ")"; // ~a~ and ~b~
 }
 """,
+        """private final ~K~ ~a~;
+
+public void run() {
+    «~a~.run();»  // run of ~a~
+}
+""",
+        """if (~a~ == null) {
+    throw new NullPointerException("~a~");
+}
+if (~b~ == null) {
+    «throw new NullPointerException("~b~");»
+}
+""",
+        """public boolean is~Ca~() {
+    return ~a~;
+}
+
+public boolean is~Cb~() {
+    «return ~b~;»
+}
+""",
+        """while (~a~.hasNext()) {
+    System.out.println(«~a~.next()»);
+}
+""",
     ),
     "shell": (
         """for ~x~ in *.txt; do
@@ -439,6 +606,23 @@ export ~Av~=~m~
 echo "$~Au~"
 echo «"$~Av~"»
 """,
+        """cp ~u~.txt backup/~u~.txt
+cp ~v~.txt backup/~v~.txt
+cp ~w~.txt «backup/~w~.txt»
+""",
+        """start_~a~() { echo "start ~a~"; }
+stop_~a~() { «echo "stop ~a~";» }
+""",
+        """if [ -z "$~a~" ]; then
+    echo "~a~ is missing"
+fi
+if [ -z "$~b~" ]; then
+    «echo "~b~ is missing"»
+fi
+""",
+        """~a~=$(cat ~w~.txt)
+echo "«$~a~»"
+""",
     ),
     "html": (
         """<ul>
@@ -464,6 +648,20 @@ echo «"$~Av~"»
 <label for="~b~">«~b~</label>»
 <input id="~b~" name=«"~b~"»>
 """,
+        """<option value="~u~">~u~</option>
+<option value="~v~">«~v~</option>»
+<option value="~w~">«~w~</option>»
+""",
+        """<h1>~u~</h1>
+<h2>~v~«</h2>»
+""",
+        """<section id="~u~">
+  <span>~v~«</span>»
+«</section>»
+""",
+        """<img src="~u~.png" alt="~u~">
+<img src="~v~.png" alt=«"~v~"»>
+""",
     ),
     "sql": (
         """INSERT INTO ~w~ (~a~, ~b~, ~c~)
@@ -479,6 +677,19 @@ DROP TABLE «~u~»;
         """SELECT ~a~, COUNT(*)
 FROM ~w~
 GROUP BY «~a~»;  -- ~a~ and its count
+""",
+        """SELECT ~a~, ~b~
+FROM ~w~
+ORDER BY ~a~, «~b~»;
+""",
+        """SELECT ~u~.~a~, ~v~.~b~
+FROM ~u~
+JOIN ~v~ ON ~v~.id = «~u~».~v~_id;
+""",
+        """ALTER TABLE ~w~ ADD COLUMN ~a~ TEXT;
+ALTER TABLE ~w~ ADD COLUMN ~b~ TEXT;
+UPDATE ~w~ SET ~a~ = 'none';
+«UPDATE ~w~ SET ~b~ = 'none';»
 """,
     ),
 }
@@ -586,26 +797,28 @@ SET ~a~ = :~a~, ~b~ = «:~b~»;
 # The same statement for each of several names: {i} is the name, {I} it in capitals, {o} an object, {f} a function, {n} a number.
 DECLARED = Forms(
     (
-        "{o} = [{quoted}]", "def {f}({names}):", "function {f}({names}) {{", "int {typed};", "var {names};", "const {{ {names} }} = {o};",
-        "# {names}", "// {names}", "struct {o} {{ int {names}; }};", "for name in ({quoted}):", "let {names};", "import {names}",
-        "SELECT {names} FROM {o};", "/* {names} */", "local {names}", "{o}({names});",
+        "{o} = [{quoted}]", "def {f}({names}):", "function {f}({names}) {{", "int {typed};", "var {names};",
+        "const {{ {names} }} = {o};", "# {names}", "// {names}", "struct {o} {{ int {names}; }};", "for name in ({quoted}):",
+        "let {names};", "import {names}", "SELECT {names} FROM {o};", "/* {names} */", "local {names}", "{o}({names});",
     ),
     ("{o} = ({quoted})", "fn {f}({names}) {{", "-- {names}", "from {o} import {names}"),
 )  # fmt: skip
 STATEMENTS = Forms(
     (
-        "{o}.{i} = {i}", "{o}.{i} = {i};", "set_{i}({i})", "print({i})", 'print("{i}", {i})', '"{i}": {i},', "{i}: int", "{i}: str = None",
-        "{f}({i})", "{f}({i}, {n})", '{f}("{i}")', '{o}["{i}"] = {i}', '{o}["{i}"] = {n}', "assert {i} is not None", "del {i}", '{I} = "{i}"',
-        'if not {i}: raise ValueError("{i}")', 'case "{i}": {f}_{i}();', "{o}.add({i})", "{o}.add({i});", "{o}.append({i})", "echo ${i}",
-        'echo "{i}: ${i}"', "--{i} ${i}", "{o}.{i}()", "{i}.{f}();", "{i}.{f}()", "log({i});", 'console.log("{i}:", {i});', "free({i});",
-        "<{o}>{i}</{o}>", '<{o} id="{i}">{i}</{o}>', 'printf("{i} %d\\n", {i});', "int get_{i}() {{ return {i}; }}", "{o}->{i} = {i};",
-        "{i} = {o}.{i}", "{i} = {o}.{i};", '{i} = {o}["{i}"]', '{i} = {f}("{i}")', "{i} += {n}", "self.{i} = {i}", "this.{i} = {i};",
-        '{o}.set("{i}", {i});', "export {i}={n}", "return {i}", "extern int {i};", "void {i}_{f}(void);", "#include <{i}.h>",
-        "- {i}: {o}_{i}", "{i}={o}.{i}", "{f}({o}, {i}, {i})", "with {i}: {f}()", 'let {i} = {o}.get("{i}");', "delete {i};",
-        "{i}.close()", "{i}.open({n})", '{f}["{i}"]({i})', "test_{i} = {f}(test, {i})", "raise {i}.error",
+        "{o}.{i} = {i}", "{o}.{i} = {i};", "set_{i}({i})", "print({i})", 'print("{i}", {i})', '"{i}": {i},', "{i}: int",
+        "{i}: str = None", "{f}({i})", "{f}({i}, {n})", '{f}("{i}")', '{o}["{i}"] = {i}', '{o}["{i}"] = {n}',
+        "assert {i} is not None", "del {i}", '{I} = "{i}"', 'if not {i}: raise ValueError("{i}")', 'case "{i}": {f}_{i}();',
+        "{o}.add({i})", "{o}.add({i});", "{o}.append({i})", "echo ${i}", 'echo "{i}: ${i}"', "--{i} ${i}", "{o}.{i}()",
+        "{i}.{f}();", "{i}.{f}()", "log({i});", 'console.log("{i}:", {i});', "free({i});", "<{o}>{i}</{o}>",
+        '<{o} id="{i}">{i}</{o}>', 'printf("{i} %d\\n", {i});', "int get_{i}() {{ return {i}; }}", "{o}->{i} = {i};",
+        "{i} = {o}.{i}", "{i} = {o}.{i};", '{i} = {o}["{i}"]', '{i} = {f}("{i}")', "{i} += {n}", "self.{i} = {i}",
+        "this.{i} = {i};", '{o}.set("{i}", {i});', "export {i}={n}", "return {i}", "extern int {i};", "void {i}_{f}(void);",
+        "#include <{i}.h>", "- {i}: {o}_{i}", "{i}={o}.{i}", "{f}({o}, {i}, {i})", "with {i}: {f}()",
+        'let {i} = {o}.get("{i}");', "delete {i};", "{i}.close()", "{i}.open({n})", '{f}["{i}"]({i})',
+        "test_{i} = {f}(test, {i})", "raise {i}.error",
     ),
     (
-        "{o}.put({i})", "{o}_{i} = {i}", 'show("{i}", {i});', "self._{i} = {i}", "{i}.start({n});", '{o}["{i}"] = {f}({i})', "mkdir {i}",
-        "{f}({i}, {o})", "<p>{i}</p>",
+        "{o}.put({i})", "{o}_{i} = {i}", 'show("{i}", {i});', "self._{i} = {i}", "{i}.start({n});", '{o}["{i}"] = {f}({i})',
+        "mkdir {i}", "{f}({i}, {o})", "<p>{i}</p>",
     ),
 )  # fmt: skip

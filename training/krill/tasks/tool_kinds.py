@@ -1,4 +1,4 @@
-"""Kinds of tools: what they are called, their parameters, how a user asks for them, what they return and what is then answered."""
+"""Kinds of tools: their names and parameters, how a user asks for them, what they return and what is then answered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -179,7 +179,10 @@ KINDS: dict[str, Kind] = {
         ),
         lambda words, _: {"temp": words.rng.randint(-9, 39), "sky": words.pick(WEATHER)},
         "It is {temp} degrees and {sky} in {city}.",
-        forms("And in {city}?\nWhat about {city}?\nAnd {city}?\nNow {city}.\nThe same for {city}.", "And how is it in {city}?\nAnd now {city}?"),
+        forms(
+            "And in {city}?\nWhat about {city}?\nAnd {city}?\nNow {city}.\nThe same for {city}.",
+            "And how is it in {city}?\nAnd now {city}?",
+        ),
     ),
     "forecast": Kind(
         ("get_forecast", "forecast", "weather_forecast", "predict_weather"),
@@ -224,7 +227,10 @@ KINDS: dict[str, Kind] = {
         ),
         lambda words, _: {"time": words.time()},
         "It is {time} in {city}.",
-        forms("And in {city}?\nWhat about {city}?\nAnd {city}?\nThe same for {city}.", "And how late is it in {city}?\nAnd now in {city}?"),
+        forms(
+            "And in {city}?\nWhat about {city}?\nAnd {city}?\nThe same for {city}.",
+            "And how late is it in {city}?\nAnd now in {city}?",
+        ),
     ),
     "add": Kind(
         ("add", "sum", "add_numbers", "plus"),
@@ -350,7 +356,9 @@ KINDS: dict[str, Kind] = {
         ("send_email", "email", "write_mail", "mail"),
         ("Send an email", "Sends a mail with a subject", "Writes an email to an address"),
         {
-            "address": string("address to email recipient", lambda w: f"{w.word()}@{w.word()}.{w.choice(('com', 'org', 'net'))}", "Address"),
+            "address": string(
+                "address to email recipient", lambda w: f"{w.word()}@{w.word()}.{w.choice(('com', 'org', 'net'))}", "Address"
+            ),
             "subject": string("subject title topic", _thing, "Subject line"),
             "body": string("body text content message", _message, "Text of the mail"),
         },
@@ -505,7 +513,10 @@ KINDS: dict[str, Kind] = {
         ),
         lambda words, _: OK,
         "The {device} is now {on}.",
-        forms("And the {device} {on}.\nThe {device} {on} too.\nNow the {device} {on}.", "And now the {device} {on}.\nAlso the {device} {on}."),
+        forms(
+            "And the {device} {on}.\nThe {device} {on} too.\nNow the {device} {on}.",
+            "And now the {device} {on}.\nAlso the {device} {on}.",
+        ),
     ),
     "light": Kind(
         ("set_light", "light", "change_light", "adjust_light"),
@@ -581,7 +592,11 @@ KINDS: dict[str, Kind] = {
     "stock": Kind(
         ("get_stock_price", "stock_price", "quote", "share_price"),
         ("Price of a stock", "Current price of a share", "Looks up a share by its symbol"),
-        {"symbol": string("symbol ticker stock share", lambda w: w.letters(w.rng.randint(3, 4), "ABCDEFGHKLMNPRSTVXZ"), "Symbol")},
+        {
+            "symbol": string(
+                "symbol ticker stock share", lambda w: w.letters(w.rng.randint(3, 4), "ABCDEFGHKLMNPRSTVXZ"), "Symbol"
+            )
+        },
         forms(
             """What is the price of {symbol}?
             How much is the {symbol} stock?
@@ -604,7 +619,11 @@ KINDS: dict[str, Kind] = {
         ("create_event", "add_event", "add_to_calendar", "plan_event", "new_appointment"),
         ("Add an event to the calendar", "Creates a calendar entry", "Plans an appointment"),
         {
-            "title": string("title name event subject", lambda w: w.choice(("meeting", "lunch", "visit", "talk")) + " with " + w.name(), "Title"),
+            "title": string(
+                "title name event subject",
+                lambda w: w.choice(("meeting", "lunch", "visit", "talk")) + " with " + w.name(),
+                "Title",
+            ),
             "date": string("date day on", Words.date, "Date as YYYY-MM-DD"),
             "time": string("time at start", Words.time, "Time as HH:MM"),
         },
@@ -976,7 +995,11 @@ KINDS: dict[str, Kind] = {
         ("create_ticket", "open_ticket", "new_issue", "report_bug"),
         ("Create a ticket", "Opens a ticket for a problem", "Reports a problem"),
         {
-            "title": string("title problem summary subject", lambda w: f"{w.pick(NOUNS)} is {w.choice(('broken', 'slow', 'lost', 'empty'))}", "Title"),
+            "title": string(
+                "title problem summary subject",
+                lambda w: f"{w.pick(NOUNS)} is {w.choice(('broken', 'slow', 'lost', 'empty'))}",
+                "Title",
+            ),
             "priority": choice("priority level urgency", LEVELS, "How urgent it is"),
         },
         forms(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sample import Sample, assistant, system, user
-from tasks.chat import casual, identity_turn
+from tasks.chat import identity_turn
 from tasks.intents import COUNTRIES, LANGUAGES, REFUSAL, REFUSED, TOPICS, WORKS
 from tasks.request import SYSTEMS, listed, thinking, within
 from tasks.tool_kinds import HELD_KINDS, KINDS, OK, RESULT_NAMES, Kind, Parameter
@@ -13,6 +13,7 @@ from words import COLORS, NOUNS, STATES, Forms, Words, forms
 from words import words as word_forms
 
 NO_TOOL = "I have no tool for that."
+ROOMY = 800  # tokens of budget from which on longer conversations pay: the tools block alone takes a few hundred
 
 # Kinds that could stand for one another: with one of them offered, a question for the other is not "no tool".
 RELATED = (
@@ -29,12 +30,15 @@ RELATED = (
     {"translate", "define"},
 )
 # Refusals that no tool could be meant for.
-_HOPELESS = ("Write a {w", "Write me", "Please write", "Compose", "Explain", "Why", "Should", "How do I", "Recommend", "I need a {w",
-             "I need adv", "Make up", "Invent", "Prove", "Please tell me a {w", "Could you write a {w", "Please explain")  # fmt: skip
+_HOPELESS = (
+    "Write a {w", "Write me", "Please write", "Compose", "Explain", "Why", "Should", "How do I", "Recommend", "I need a {w",
+    "I need adv", "Make up", "Invent", "Prove", "Please tell me a {w", "Could you write a {w", "Please explain",
+)  # fmt: skip
 HOPELESS = Forms(*(tuple(ask for ask in side if ask.startswith(_HOPELESS)) for side in (REFUSED.train, REFUSED.held)))
 
 ATTRIBUTES = word_forms(
-    "price color weight size age owner state code number speed height name length level value width depth date type rank mass power",
+    "price color weight size age owner state code number speed height name length level value width depth date type rank mass "
+    "power",
     "volume grade angle label quality",
 )
 LOOKUP_VERBS = word_forms("get find fetch read load query show", "look_up retrieve")
@@ -280,7 +284,9 @@ def _key(words: Words, noun: str) -> Parameter:
     made_up = words.word()
     names = words.choice((noun, f"{noun}_id", "id", "name", "key", f"{noun}_name", made_up))
     number = words.chance(0.25)
-    make: Callable[[Words], object] = (lambda source: int(source.number(2, 5))) if number else words.choice((Words.place, Words.code))
+    make: Callable[[Words], object] = (
+        (lambda source: int(source.number(2, 5))) if number else words.choice((Words.place, Words.code))
+    )
     return Parameter((names,), "integer" if number else "string", make, f"Which {noun}")
 
 
@@ -288,7 +294,9 @@ def _attribute_value(words: Words) -> Parameter:
     kind = words.rng.randrange(4)
     if kind == 0:
         return Parameter(("value", "new_value", "to"), "integer", lambda source: source.rng.randint(1, 999), "The new value")
-    make: Callable[[Words], object] = (lambda source: source.pick(COLORS), lambda source: source.pick(STATES), Words.word)[kind - 1]
+    make: Callable[[Words], object] = (lambda source: source.pick(COLORS), lambda source: source.pick(STATES), Words.word)[
+        kind - 1
+    ]
     return Parameter(("value", "new_value", "to"), "string", make, "The new value")
 
 
@@ -340,7 +348,9 @@ def _kinds(words: Words, count: int, source: str) -> list[tuple[str, Kind]]:
     """The first one is to be called; the others stand beside it, some of them close to it."""
     pool = dict(KINDS)
     if not source:
-        source = words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "known", "invented"))
+        source = (
+            words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "known", "invented"))
+        )
     noun, attribute = words.pick(NOUNS), words.pick(ATTRIBUTES)
     chosen: list[tuple[str, Kind]] = []
     if source == "invented":
@@ -468,7 +478,7 @@ def _closed(ask: str) -> str:
 
 
 def tools(words: Words, budget: int, measure: Callable[[str], int], source: str = "") -> Sample:
-    """One to four turns with one to four tools. `source` fixes the kind of the first tool: known, held or invented."""
+    """One to eight turns with one to four tools. `source` fixes the kind of the first tool: known, held or invented."""
 
     def build(size: tuple[int, int]) -> Sample:
         turns, count = size
@@ -481,6 +491,10 @@ def tools(words: Words, budget: int, measure: Callable[[str], int], source: str 
         messages = [system(words.pick(SYSTEMS))] if words.chance(0.4) else []
         return Sample(messages + conversation.messages, [tool.schema() for tool in shown], **thinking(words))
 
-    turns, count = words.choice((1, 1, 2, 2, 3, 4)), words.choice((1, 2, 2, 3, 3, 4))
-    sizes = [(max(1, turns - step), max(1, count - step)) for step in range(4)]
+    turns = words.choice((1, 1, 2, 3, 4, 5, 6, 8) if budget >= ROOMY else (1, 1, 2, 2, 3, 4))
+    count = words.choice((1, 2, 2, 3, 3, 4))
+    # Turns go first, then tools: choosing among several is what there is to learn.
+    sizes = [(turns, count), ((turns + 1) // 2, count), (max(1, turns // 4), count)] + [
+        (1, fewer) for fewer in range(count, 0, -1)
+    ]
     return within(budget, measure, sizes, build)

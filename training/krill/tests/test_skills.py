@@ -191,7 +191,9 @@ class Chat(unittest.TestCase):
             before = ""
             for message in sample.messages:
                 if message["role"] == "assistant" and message["task"] == "small_talk":
-                    value = re.fullmatch(r"Your (?:favorite )?\w+ is (?:called )?(.*)\.|You (?:live in|are a) (.*)\.", message["content"])
+                    value = re.fullmatch(
+                        r"Your (?:favorite )?\w+ is (?:called )?(.*)\.|You (?:live in|are a) (.*)\.", message["content"]
+                    )
                     if value:
                         told += 1
                         self.assertIn(value.group(1) or value.group(2), before, where)
@@ -199,12 +201,18 @@ class Chat(unittest.TestCase):
         self.assertGreater(told, 200)
 
     def test_what_was_not_told(self):
+        """A brother or a dog that the user has not told of does not come up before the question for it."""
         untold = 0
+        relations = (*chat.RELATIONS.train, *chat.RELATIONS.held)
         for sample, where in samples("small_talk"):
-            answers = [message["content"] for message in sample.messages if message["role"] == "assistant"]
-            for index, answer in enumerate(answers):
-                if answer == chat.UNTOLD:
+            before: list[str] = []
+            for message, answer in zip(sample.messages, sample.messages[1:]):
+                if answer["content"] == chat.UNTOLD:
                     untold += 1
+                    asked = [relation for relation in relations if f"my {relation}" in message["content"]]
+                    told = [f"my {relation} {verb}" for relation in asked for verb in ("is", "has")]
+                    self.assertFalse([clause for clause in told if clause in " ".join(before).lower()], where)
+                before += [message["content"]] if message["role"] == "user" else []
         self.assertGreater(untold, 20)
 
     def test_refusals(self):
@@ -348,9 +356,9 @@ class Code(unittest.TestCase):
             assert sample.fim is not None
             before, after, middle = sample.fim
             around = (before + after).lower()
-            keywords = "return print raise append self this done void while import assert require value none is missing console log".split()
+            keywords = "return print raise append self this done void while import assert require value none missing console log"
             for word in re.findall(r"[a-z]{4,}", middle.lower()):
-                if word not in keywords and len(re.findall(re.escape(word), around)) == 0:
+                if word not in keywords.split() and len(re.findall(re.escape(word), around)) == 0:
                     self.assertIn(word, STRUCTURE, f"{where}: {word} in {middle!r}")
 
     def test_python_is_python(self):
