@@ -74,6 +74,8 @@ ADAM_RATE = 4e-3
 ADAM_BETAS = (0.9, 0.97)
 CLIP = 1.0  # of the norm of Adam's gradients
 
+# Of a token's loss, by task: short answers have few tokens to learn from.
+TASK_WEIGHT = {"fim": 3, "count": 3, "prefix": 1.5, "recall": 1.5, "extract": 1.5, "absent": 1.5, "repeat": 0.5, "random_copy": 0.5}
 CONTEXT_WEIGHT = 0.1  # of the loss on text that is not an answer
 CONTEXT_SHARE = 0.15  # of such positions, drawn at random each step
 INDEX_WEIGHT = 0.3  # of the indexer's distance from the attention it stands for

@@ -32,6 +32,9 @@ from optim import Optimizer
 from tokenizer import Vocabulary
 
 
+_TASK_WEIGHTS = torch.tensor([1.0] + [float(curriculum.TASK_WEIGHT.get(name, 1)) for name in TASK_NAMES])
+
+
 def rate_at(progress: float, step: int) -> float:
     """Share of the full learning rate: warm-up, level, linear decay."""
     warm = min(1.0, (step + 1) / curriculum.WARMUP)
@@ -81,14 +84,15 @@ def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch
 
     out = model(tokens, at, positions=torch.from_numpy(batch.positions), mtp=with_mtp, select=select, index_queries=queries)
     target = following[at]
-    loss = F.cross_entropy(out.logits, target, reduction="none")
+    weight = torch.cat([_TASK_WEIGHTS[task[answer_at].long()], torch.ones(len(context_at))])
+    loss = F.cross_entropy(out.logits, target, reduction="none") * weight
     all_answers, all_context = count_answers(answers, len(context_at))
     answer_loss = loss[:answers].sum() / max(1, all_answers)
     context_loss = loss[answers:].sum() / max(1, all_context)
     total = answer_loss + curriculum.CONTEXT_WEIGHT * context_loss + curriculum.INDEX_WEIGHT / workers * out.index_loss
     if with_mtp:
         second = torch.roll(tokens, -2, 1).view(-1)[at]
-        mtp_loss = F.cross_entropy(out.mtp_logits, second, reduction="none") * (at % length < length - 2)
+        mtp_loss = F.cross_entropy(out.mtp_logits, second, reduction="none") * weight * (at % length < length - 2)
         total = total + curriculum.MTP_WEIGHT * (
             mtp_loss[:answers].sum() / max(1, all_answers) + curriculum.CONTEXT_WEIGHT * mtp_loss[answers:].sum() / max(1, all_context)
         )
