@@ -45,11 +45,11 @@ struct TlsFiles {
 };
 
 struct ServerOptions {
-    std::vector<Endpoint> listen;  // at least one
-    std::optional<TlsFiles> tls;
-    std::vector<std::string> cors_origins;  // "https://example.org", or "*"; empty: no CORS
+    std::vector<Endpoint> listen = {};  // at least one
+    std::optional<TlsFiles> tls = std::nullopt;
+    std::vector<std::string> cors_origins = {};  // "https://example.org", or "*"; empty: no CORS
     std::string server_name = "baleen";     // the Server header
-    Limits limits;
+    Limits limits = {};
     int send_buffer_bytes = 0;  // of a connection, in the system; 0 leaves the system's choice
 };
 
