@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "cli/model_path.h"
+#include "serve/api/anthropic_request.h"
 #include "serve/api/chat_request.h"
+#include "serve/api/responses_request.h"
 #include "text/encoding.h"
 #include "text/tokenizer.h"
 
@@ -19,6 +21,7 @@ namespace {
 
 struct Options {
     std::string messages;
+    std::string format = "chat";
     std::string model = "krill";
     std::string version = "0731";
     std::string rules = "service";
@@ -85,22 +88,37 @@ std::string as_json(const text::Prompt& prompt, text::OutputStart start, const s
     return out + "}\n";
 }
 
+// What a request of the family comes down to.
+Result<text::ChatPrompt> read_request(const std::string& body, const std::string& format,
+                                      const serve::ChatRequestOptions& options) {
+    if (format == "anthropic") {
+        TRY_ASSIGN(serve::Request request, serve::parse_anthropic_request(body, options));
+        return std::move(request.prompt);
+    }
+    if (format == "responses") {
+        TRY_ASSIGN(serve::ResponsesRequest request, serve::parse_responses_request(body, options));
+        return std::move(request.prompt);
+    }
+    TRY_ASSIGN(serve::ChatRequest request, serve::parse_chat_request(body, options));
+    return std::move(request.prompt);
+}
+
 Result<std::string> encode(const Options& options) {
     serve::ChatRequestOptions request_options;
     request_options.model_required = false;
     TRY_ASSIGN(request_options.version, text::parse_prompt_version(options.version));
     request_options.images = request_options.version == text::PromptVersion::v41;
     TRY_ASSIGN(const std::string body, read_body(options.messages));
-    TRY_ASSIGN(const serve::ChatRequest request, serve::parse_chat_request(body, request_options));
+    TRY_ASSIGN(const text::ChatPrompt conversation, read_request(body, options.format, request_options));
     const text::EncodingRules rules = options.rules == "weights"  ? text::EncodingRules::hf()
                                       : options.rules == "recipe" ? text::EncodingRules::recipe_0_2()
                                                                   : text::EncodingRules::rec();
-    TRY_ASSIGN(const text::Prompt prompt, text::render(request.prompt, rules));
+    TRY_ASSIGN(const text::Prompt prompt, text::render(conversation, rules));
     std::vector<TokenId> ids;
     if (options.ids) {
         TRY_ASSIGN(ids, token_ids(prompt, options.model));
     }
-    if (options.json) return as_json(prompt, text::output_start(request.prompt, rules), options.ids ? &ids : nullptr);
+    if (options.json) return as_json(prompt, text::output_start(conversation, rules), options.ids ? &ids : nullptr);
     return options.ids ? id_list(ids) + "\n" : prompt.text;
 }
 
@@ -116,10 +134,14 @@ int run(const Options& options) {
 Command add_encode(CLI::App& root) {
     auto options = std::make_shared<Options>();
     CLI::App* app =
-        root.add_subcommand("encode", "Print the exact prompt of a chat-completions request, and nothing after it");
+        root.add_subcommand("encode", "Print the exact prompt of an API request, and nothing after it");
     app->add_option("--messages", options->messages,
                     "the request body, as the API takes it; model may be missing; - is stdin")
         ->required();
+    app->add_option("--format", options->format,
+                    "whose request it is: chat (completions), responses, anthropic (Messages)")
+        ->check(CLI::IsMember({"chat", "responses", "anthropic"}))
+        ->capture_default_str();
     app->add_option("--prompt-version", options->version, "which release's prompt")
         ->check(CLI::IsMember({"preview", "0731", "v4.1"}))
         ->capture_default_str();
