@@ -20,8 +20,8 @@ namespace baleen::sched {
 struct EngineLaneOptions {
     int streams_max = 0;  // at once; 0: what state_bytes_max holds, at most 256 and less than rows_per_step
     std::int64_t state_bytes_max = std::int64_t{4} << 30;  // of what live streams hold outside the pool
-    BatchLimits batch;    // rows_max is the engine's
-    WarmLimits warm;
+    BatchLimits batch = {};  // rows_max is the engine's
+    WarmLimits warm = {};
 };
 
 class EngineLane : public Lane {

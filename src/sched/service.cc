@@ -106,6 +106,7 @@ ServiceStats Service::stats() const {
     const std::lock_guard lock(mutex_);
     ServiceStats stats = published_;
     stats.queued = waiting_;
+    stats.running = left_ - waiting_ - stats.parked;
     stats.submitted = submitted_;
     stats.refused = refused_;
     stats.draining = draining_;
@@ -114,11 +115,12 @@ ServiceStats Service::stats() const {
 
 bool Service::drain(double seconds) {
     std::unique_lock lock(mutex_);
+    const auto nothing_left = [&] { return left_ + untold_ == 0; };
     draining_ = true;
-    if (idle_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return left_ == 0; })) return true;
+    if (idle_.wait_for(lock, std::chrono::duration<double>(seconds), nothing_left)) return true;
     cancel_all_ = true;
     wake_.notify_one();
-    idle_.wait(lock, [&] { return left_ == 0; });
+    idle_.wait(lock, nothing_left);
     return false;
 }
 
@@ -361,19 +363,25 @@ void Service::end(WorkPtr work, Result<Outcome> outcome) {
         stats_.reasoning_tokens += static_cast<std::uint64_t>(outcome->usage.reasoning_tokens);
     }
     ++(!outcome.ok() ? stats_.failed : outcome->finish == FinishReason::cancelled ? stats_.cancelled : stats_.finished);
-    work->sink->finished(outcome);
-
-    const std::string name = work->request.key;
-    const auto key = keys_.find(name);
+    const auto key = keys_.find(work->request.key);
     --key->second.started;
     if (key->second.queue.empty() && key->second.started == 0) {
         keys_.erase(key);
-        counters_.leave(name);
+        counters_.leave(work->request.key);
     }
+    // Counted before it is told: whoever saw the end finds it in the statistics.
+    stats_.parked = static_cast<int>(parked_.size());
+    {
+        const std::lock_guard lock(mutex_);
+        published_ = stats_;
+        --left_;
+        ++untold_;
+    }
+    work->sink->finished(outcome);
     work.reset();
-    publish(false);
     const std::lock_guard lock(mutex_);
-    if (--left_ == 0) idle_.notify_all();
+    --untold_;
+    if (left_ == 0) idle_.notify_all();
 }
 
 void Service::publish(bool lane_too) {
@@ -382,7 +390,6 @@ void Service::publish(bool lane_too) {
         stats_.lane = lane_.stats();
         lane_published_ = time;
     }
-    stats_.running = static_cast<int>(running_.size());
     stats_.parked = static_cast<int>(parked_.size());
     const std::lock_guard lock(mutex_);
     published_ = stats_;

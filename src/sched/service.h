@@ -106,7 +106,7 @@ class Service {
     std::vector<WorkPtr> arrived_;
     std::vector<JobId> cancelled_;
     std::map<std::string, int> waiting_of_key_;  // arrived or queued
-    int waiting_ = 0, left_ = 0;                 // waiting; not ended
+    int waiting_ = 0, left_ = 0, untold_ = 0;    // waiting; not ended; ended, and the sink is being told
     std::uint64_t next_job_ = 1, submitted_ = 0, refused_ = 0;
     bool draining_ = false, cancel_all_ = false, stop_ = false;
     ServiceStats published_;
