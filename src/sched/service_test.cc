@@ -178,7 +178,6 @@ TEST(Service, EveryAnswerIsTheOneItHasAlone) {
     const std::vector<Setting> settings{{"wide", {.blocks = 100, .rows = 512}, {}},
                                   {"narrow", {.blocks = 100, .rows = 16}, {}},
                                   {"one at a time", {.blocks = 100}, {.streams_max = 1}},
-                                  {"two threads", {.blocks = 100, .threads = 2}, {}},
                                   {"nothing kept", {.blocks = 100}, {.warm = {.bytes_max = 0}}},
                                   {"few blocks", {.blocks = 4}, {}}};
     for (const Setting& setting : settings) {
