@@ -698,7 +698,7 @@ inline Vector dots_4x4(const A* const* a, const B* const* b, Index width) {
     return sums_of(sums);
 }
 
-// logits[query, head, column] = query . entry of the column; columns without entry are left as they are.
+// logits[query, head, column] = query . entry of the column, 0 in columns without entry.
 template <class Value>
 void selected_logits(const Value* queries, const Value* entries, const std::int32_t* selected, Value* logits, Index batch,
                      Index length, Index first, Index chunk, Index heads, Index width, Index entry_count, Index columns) {
@@ -707,6 +707,8 @@ void selected_logits(const Value* queries, const Value* entries, const std::int3
     for (Index row = 0; row < selection.rows(); ++row) {
         const std::int32_t* ids = selection.list(row);
         const Index n = selection.count(row);
+        for (Index h = 0; h < heads; ++h)
+            for (Index j = n; j < columns; ++j) store(logits[(row * heads + h) * columns + j], 0);
         for (Index j = 0; j < n; j += 4) {
             const Value* entry[4];
             for (Index a = 0; a < 4; ++a) entry[a] = entries + selection.entry(row, ids[std::min(j + a, n - 1)]);
