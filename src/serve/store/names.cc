@@ -36,7 +36,10 @@ std::optional<std::string_view> nearest_name(std::string_view word, std::span<co
         const int distance = edit_distance(word, name);
         if (distance < least) least = distance, nearest = name;
     }
-    return nearest;
+    if (nearest.has_value() || word.size() < 3) return nearest;
+    for (const std::string_view name : known)  // "context" for "context_tokens", "body_bytes" for "limits.body_bytes"
+        if (name.starts_with(word) || name.ends_with(fmt::format(".{}", word))) return name;
+    return std::nullopt;
 }
 
 std::string name_advice(std::string_view word, std::span<const std::string_view> known) {

@@ -21,6 +21,9 @@ TEST(Names, FindsWhatWasMeant) {
     EXPECT_EQ(nearest_name("lissten", kKnown), "listen");
     EXPECT_EQ(nearest_name("datadir", kKnown), "data_dir");
     EXPECT_EQ(nearest_name("limit.body_size", kKnown), "limits.body_bytes");
+    EXPECT_EQ(nearest_name("body_bytes", kKnown), "limits.body_bytes");
+    EXPECT_EQ(nearest_name("limits", kKnown), "limits.body_bytes");
+    EXPECT_EQ(nearest_name("", kKnown), std::nullopt);
     EXPECT_EQ(nearest_name("temperature", kKnown), std::nullopt);
     EXPECT_EQ(nearest_name(std::string(100000, 'x'), kKnown), std::nullopt);
     EXPECT_EQ(name_advice("mode", kKnown), "; did you mean 'model'?");
