@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kMillionthsPerCent = 10000;
 
-std::int64_t total(const Balance& balance) {
+std::int64_t total(const BalanceInfo& balance) {
     std::int64_t sum = 0;
     if (!__builtin_add_overflow(balance.granted_millionths, balance.topped_up_millionths, &sum)) return sum;
     return balance.granted_millionths < 0 ? std::numeric_limits<std::int64_t>::min()
@@ -29,11 +29,11 @@ std::string format_amount(std::int64_t millionths) {
     return fmt::format("{}{}.{:02}", cents < 0 ? "-" : "", size / 100, size % 100);
 }
 
-std::string balance_body(std::span<const Balance> balances) {
+std::string balance_body(std::span<const BalanceInfo> balances) {
     const bool available = balances.empty() || std::any_of(balances.begin(), balances.end(),
-                                                           [](const Balance& balance) { return total(balance) > 0; });
+                                                           [](const BalanceInfo& balance) { return total(balance) > 0; });
     std::string out = fmt::format("{{\"is_available\":{},\"balance_infos\":[", available);
-    for (const Balance& balance : balances) {
+    for (const BalanceInfo& balance : balances) {
         if (&balance != balances.data()) out += ',';
         out += "{\"currency\":";
         text::append_json_string(balance.currency, out);

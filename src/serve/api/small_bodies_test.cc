@@ -90,13 +90,13 @@ TEST(Models, UnknownName) {
 }
 
 TEST(Balance, BodyOfTheSpec) {
-    const Balance one[] = {{"CNY", 10'000'000, 100'000'000}};
+    const BalanceInfo one[] = {{"CNY", 10'000'000, 100'000'000}};
     EXPECT_EQ(balance_body(one), R"({"is_available":true,"balance_infos":[{"currency":"CNY","total_balance":"110.00",)"
                                  R"("granted_balance":"10.00","topped_up_balance":"100.00"}]})");
-    const Balance none[] = {{"USD", 0, 0}};
+    const BalanceInfo none[] = {{"USD", 0, 0}};
     EXPECT_EQ(balance_body(none).substr(0, 22), R"({"is_available":false,)");
     EXPECT_EQ(balance_body({}), R"({"is_available":true,"balance_infos":[]})");
-    const Balance two[] = {{"USD", -5'000'000, 0}, {"CNY", 0, 1}};
+    const BalanceInfo two[] = {{"USD", -5'000'000, 0}, {"CNY", 0, 1}};
     EXPECT_EQ(balance_body(two).substr(0, 21), R"({"is_available":true,)");
 }
 
@@ -107,7 +107,7 @@ TEST(Balance, Amounts) {
     for (const auto& [millionths, shown] : cases) EXPECT_EQ(format_amount(millionths), shown) << millionths;
     EXPECT_EQ(format_amount(std::numeric_limits<std::int64_t>::max()), "9223372036854.77");
     EXPECT_EQ(format_amount(std::numeric_limits<std::int64_t>::min()), "-9223372036854.78");
-    const Balance much[] = {
+    const BalanceInfo much[] = {
         {"USD", std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()}};
     EXPECT_NE(balance_body(much).find("\"total_balance\":\"9223372036854.77\""), std::string::npos);
 }
