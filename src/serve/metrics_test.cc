@@ -97,7 +97,9 @@ TEST(Metrics, ManyThreads) {
                 counter.add();
                 gauge.add(0.5);
                 histograms.with({t % 2 == 0 ? "even" : "odd"}).observe(0.5);
-                if (i % 2500 == 0) EXPECT_NE(metrics.text().find("h_count"), std::string::npos);
+                if (i % 2500 == 0) {
+                    EXPECT_NE(metrics.text().find("h_count"), std::string::npos);
+                }
             }
         });
     }

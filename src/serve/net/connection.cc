@@ -99,7 +99,7 @@ void Connection::on_read(Code error, std::string_view bytes) {
 }
 
 // A peer that has ended its side is taken to be gone, although it could still read: clients that leave look just like that, and
-// work for nobody is what must not go on. An answer that is whole is still sent.
+// work for nobody is what must not go on. Answers that are given at once are still sent.
 void Connection::on_peer_end() {
     if (state_ == State::answer) {
         flush();
@@ -229,7 +229,8 @@ void Connection::protocol_error(int status, std::string_view reason) {
 
 void Connection::end_exchange() {
     const auto exchange = std::move(exchange_);
-    const bool keep_alive = exchange->keep_alive() && !*hub_.stopping && !peer_ended_;
+    const bool asked_before_leaving = !peer_ended_ || !ahead_.empty();
+    const bool keep_alive = exchange->keep_alive() && !*hub_.stopping && asked_before_leaving;
     record_.status = exchange->status();
     exchange->close();
     --hub_.answering;
@@ -239,6 +240,10 @@ void Connection::end_exchange() {
     set_deadline(hub_.options.limits.idle_timeout);
     if (!ahead_.empty()) consume(std::exchange(ahead_, {}));
     want_read();
+    if (!peer_ended_) return;
+    asio::post(hub_.loop, [self = shared_from_this()] {
+        if (self->state_ != State::closing) self->on_peer_end();
+    });
 }
 
 // Closing at once would reset the connection if bytes of the peer are unread, and take the answer from it.
@@ -277,25 +282,36 @@ void Connection::flush() {
 }
 
 void Connection::write_some() {
-    if (writing_) return;
-    if (wire_at_ == wire_.size()) {
-        if (state_ != State::answer) return;
-        if (answer_ended_) return end_exchange();
-        return clear_deadline();
+    while (!writing_ && wire_at_ < wire_.size()) {
+        std::array<asio::const_buffer, kBuffersPerWrite> buffers;
+        const std::size_t count = std::min(kBuffersPerWrite, wire_.size() - wire_at_);
+        for (std::size_t i = 0; i < count; ++i) buffers[i] = asio::buffer(wire_[wire_at_ + i]);
+        buffers[0] += wire_offset_;
+        if (state_ == State::answer) set_deadline(hub_.options.limits.stall_timeout);
+        const auto taken = transport_->write({buffers.data(), count}, [self = shared_from_this()](Code error, std::size_t bytes) {
+            self->on_written(error, bytes);
+        });
+        if (taken) {
+            count_written(*taken);
+        } else {
+            writing_ = true;
+        }
     }
-    std::array<asio::const_buffer, kBuffersPerWrite> buffers;
-    const std::size_t count = std::min(kBuffersPerWrite, wire_.size() - wire_at_);
-    for (std::size_t i = 0; i < count; ++i) buffers[i] = asio::buffer(wire_[wire_at_ + i]);
-    buffers[0] += wire_offset_;
-    writing_ = true;
-    if (state_ == State::answer) set_deadline(hub_.options.limits.stall_timeout);
-    transport_->write({buffers.data(), count}, [self = shared_from_this()](Code error, std::size_t bytes) { self->on_written(error, bytes); });
+    if (writing_ || state_ != State::answer) return;
+    if (answer_ended_) return end_exchange();
+    clear_deadline();
 }
 
 void Connection::on_written(Code error, std::size_t bytes) {
     writing_ = false;
     if (state_ == State::closed) return;
     if (error) return close();
+    count_written(bytes);
+    if (state_ == State::answer) return flush();
+    write_some();
+}
+
+void Connection::count_written(std::size_t bytes) {
     hub_.sent_bytes += bytes;
     record_.bytes += bytes;
     const std::size_t interim = std::min(interim_bytes_, bytes);
@@ -310,8 +326,6 @@ void Connection::on_written(Code error, std::size_t bytes) {
         wire_.clear();
         wire_at_ = 0;
     }
-    if (state_ == State::answer) return flush();
-    write_some();
 }
 
 // Time. The timer goes off at the latest at the deadline; a deadline that moves back is noticed when it does, so that moving it with

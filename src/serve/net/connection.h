@@ -1,5 +1,5 @@
 // One client connection: requests one after another, each answered before the next is looked at. A state machine over a Transport;
-// every wait has a bound. Network thread only. Idle it holds a socket, a timer and less than 1 KB; a reader exists while a request
+// every wait has a bound. Network thread only. Idle it holds a socket, a timer and about 2 KB; a reader exists while a request
 // comes in, an exchange while it is answered.
 //
 //   handshake ─► idle ─► head ─► body ─► answer ─► idle ...
@@ -83,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void flush();
     void write_some();
     void on_written(Code error, std::size_t bytes);
+    void count_written(std::size_t bytes);
     // Time.
     void set_deadline(Clock::time_point deadline);
     void set_deadline(std::chrono::milliseconds from_now) { set_deadline(Clock::now() + from_now); }

@@ -97,7 +97,7 @@ TEST(HttpStream, AnswersFromManyThreads) {
     for (int i = 0; i < 20; ++i) {
         std::string expected;
         for (int j = 0; j < 500; ++j) expected += fmt::format("/{}:{};", i, j);
-        EXPECT_EQ(clients[static_cast<std::size_t>(i)].answer().body, expected);
+        EXPECT_TRUE(clients[static_cast<std::size_t>(i)].answer().body == expected) << i;
     }
     for (std::thread& thread : threads) thread.join();
 }
@@ -138,7 +138,7 @@ TEST(HttpStream, PeerThatLeavesIsNoticed) {
             EXPECT_EQ(server.handler.records()[0].status, begun ? 200 : 0);
             std::atomic<bool> late = false;
             exchange->on_close([&] { late = true; });
-            EXPECT_EQ(late, begun || true);
+            EXPECT_TRUE(late);  // at once
             EXPECT_EQ(held.closes, 1);
         }
     }
@@ -154,7 +154,7 @@ TEST(HttpStream, PeerThatLeavesIsNoticedBehindUnreadBytes) {
     Client client(server.port);
     client.send(get("/"));
     held.take();
-    client.send(std::string(300000, 'x'));
+    client.send(std::string(20000, 'x'));  // fits into the system's buffer, so that its end gets through
     std::this_thread::sleep_for(50ms);
     EXPECT_EQ(held.closes, 0);
     client.end_writing();
@@ -172,6 +172,18 @@ TEST(HttpStream, HalfClosedPeerGetsAWholeAnswer) {
         client.send(get("/"));
         client.end_writing();
         EXPECT_EQ(client.answer().body.size(), body.size());
+    }
+}
+
+TEST(HttpStream, HalfClosedPeerGetsAnswersToAllItAsked) {
+    TestServer server;
+    server.start();
+    for (int round = 0; round < 20; ++round) {
+        Client client(server.port);
+        client.send(get("/a") + get("/b") + get("/c"));
+        client.end_writing();
+        for (const char* path : {"/a", "/b", "/c"}) EXPECT_EQ(client.answer().body, fmt::format("GET {} ", path));
+        EXPECT_TRUE(client.ended());
     }
 }
 
@@ -209,7 +221,8 @@ TEST(HttpStream, SlowReaderPausesOnlyItself) {
     slow_exchange->finish();
     const Answer answer = slow.answer();
     EXPECT_TRUE(answer.whole);
-    EXPECT_EQ(answer.body, std::string(written, 'p'));
+    EXPECT_EQ(answer.body.size(), written);
+    EXPECT_TRUE(answer.body == std::string(written, 'p'));
     EXPECT_EQ(slow_exchange->pending_bytes(), 0u);
     quick_exchange->finish();
 }
@@ -253,8 +266,8 @@ TEST(HttpStream, LargeAnswers) {
     };
     server.start();
     Client client(server.port);
-    EXPECT_EQ(client.ask(get("/whole")).body, large);
-    EXPECT_EQ(client.ask(get("/piece")).body, large);
+    EXPECT_TRUE(client.ask(get("/whole")).body == large);
+    EXPECT_TRUE(client.ask(get("/piece")).body == large);
 }
 
 TEST(HttpStream, StalledReaderIsClosedAfterItsTime) {

@@ -1,6 +1,7 @@
 // What a connection runs over: TCP, or TLS over TCP. The one seam between the server and sockets; the fuzzer has a third kind in
 // memory. Network thread only. At most one read and one write at a time; handlers are called from the loop, never from within the
 // call; they own what keeps the transport alive. After close every handler that waits is called with an error.
+// A write tries at once, since most of an answer's pieces fit into the system's buffer.
 #pragma once
 
 #include <boost/asio/buffer.hpp>
@@ -9,6 +10,7 @@
 #include <boost/system/error_code.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -34,7 +36,9 @@ class Transport {
     virtual bool secure() const { return false; }
     virtual void handshake(DoneHandler handler) = 0;
     virtual void read(ReadHandler handler) = 0;
-    virtual void write(std::span<const boost::asio::const_buffer> bytes, WriteHandler handler) = 0;  // some of them
+    // Some of the bytes: how many were taken there and then; or nullopt, and the handler is told, perhaps that it was none and that
+    // it is time to try again. The bytes, but not the span, stay in place until then.
+    virtual std::optional<std::size_t> write(std::span<const boost::asio::const_buffer> bytes, WriteHandler handler) = 0;
     virtual void end_writing(DoneHandler handler) = 0;  // tells the peer that nothing follows
     virtual bool peer_gone() = 0;  // the peer has closed its side, even if bytes it sent before are unread
     virtual void close() = 0;

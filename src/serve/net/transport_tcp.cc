@@ -32,8 +32,16 @@ class TcpTransport final : public Transport {
         });
     }
 
-    void write(std::span<const asio::const_buffer> bytes, WriteHandler handler) override {
-        socket_.async_write_some(bytes, std::move(handler));
+    std::optional<std::size_t> write(std::span<const asio::const_buffer> bytes, WriteHandler handler) override {
+        Code error;
+        const std::size_t taken = socket_.write_some(bytes, error);
+        if (!error) return taken;
+        if (error == asio::error::would_block || error == asio::error::try_again) {
+            socket_.async_wait(tcp::socket::wait_write, [handler = std::move(handler)](Code waited) mutable { handler(waited, 0); });
+        } else {
+            asio::post(socket_.get_executor(), [handler = std::move(handler), error]() mutable { handler(error, 0); });
+        }
+        return std::nullopt;
     }
 
     void end_writing(DoneHandler handler) override {

@@ -7,6 +7,7 @@
 #include <boost/system/system_error.hpp>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "serve/net/transport.h"
 
@@ -32,8 +33,10 @@ class TlsTransport final : public Transport {
         });
     }
 
-    void write(std::span<const asio::const_buffer> bytes, WriteHandler handler) override {
-        stream_.async_write_some(bytes, std::move(handler));
+    std::optional<std::size_t> write(std::span<const asio::const_buffer> bytes, WriteHandler handler) override {
+        writing_.assign(bytes.begin(), bytes.end());
+        stream_.async_write_some(std::span<const asio::const_buffer>(writing_), std::move(handler));
+        return std::nullopt;
     }
 
     // close_notify, then the end of TCP's stream. Whether the peer answers with its own close_notify is no matter.
@@ -59,6 +62,7 @@ class TlsTransport final : public Transport {
     std::shared_ptr<asio::ssl::context> context_;
     asio::ssl::stream<tcp::socket> stream_;
     std::array<char, 8192> buffer_;
+    std::vector<asio::const_buffer> writing_;
 };
 
 // Of what the client offers, HTTP/1.1; a client that offers only others goes on without and will notice.
