@@ -2,8 +2,8 @@
 
 # requires: deepseek-recipe==0.2.0
 
-Run by `scripts/oracle encoding [--build DIRECTORY] [--requests N] [--seed S]`. Each request goes through
-`baleen encode --json` and through the package; prompt text and the places of control tokens must be equal.
+Run by `scripts/oracle encoding [--build DIRECTORY] [--format F] [--requests N] [--seed S]`: N requests of each format. Each
+goes through `baleen encode --json` and through the package; prompt text and the places of control tokens must be equal.
 Compared twice: with `--rules recipe`, where everything must be equal, and with the default rules, where each difference must
 have one of the reasons below; they are counted and shown. Exit 0 equal, 1 different, 77 not run.
 """
@@ -16,6 +16,8 @@ import random
 import subprocess
 import sys
 
+import encoding_oracle_requests as others
+
 try:
     import deepseek_recipe as recipe
 except ImportError as error:
@@ -24,37 +26,81 @@ except ImportError as error:
 
 VERSIONS = {"0731": "DeepSeek-V4-Pro", "v4.1": "DeepSeek-V4.1-Flash"}
 
-# Where the default rules depart from the package, and why. (name, does the request have the cause?)
+# Where we depart from the package, and why: (name, rules it holds for, does the request have the cause?)
+SERVICE = ("service",)
+BOTH = ("recipe", "service")
 REASONS = [
-    ("a later system message of V4 is user text where it stands, not moved to the front (spec encoding 10)",
+    ("a later system message of V4 is user text where it stands, not moved to the front (spec encoding 10)", SERVICE,
      lambda body, version: version == "0731" and later_system(body)),
-    ("json_object of V4 is stated with the schema sentence (spec encoding 2), not with the package's short one",
-     lambda body, version: version == "0731" and (body.get("response_format") or {}).get("type") == "json_object"),
-    ("a V4 call without parameters has an empty line, as the weights' encoder writes it (spec encoding 7.1)",
-     lambda body, version: version == "0731" and any(call["function"]["arguments"] == "{}" for call in calls(body))),
-    ("without tools, an answer after the last user turn keeps its reasoning (spec encoding 5); the package drops it",
+    ("json_object of V4 is stated with the schema sentence (spec encoding 2), not with the package's short one", SERVICE,
+     lambda body, version: version == "0731" and answer_format(body) == "json_object"),
+    ("a V4 call without parameters has an empty line, as the weights' encoder writes it (spec encoding 7.1)", SERVICE,
+     lambda body, version: version == "0731" and any(arguments == "{}" for _, arguments in calls(body))),
+    ("without tools, an answer after the last user turn keeps its reasoning (spec encoding 5); the package drops it", SERVICE,
      lambda body, version: answer_after_user(body)),
+    ("calls of one turn stand in the client's order, as they were made; the package sorts them by id, in V4 and in Responses", BOTH,
+     lambda body, version: (version == "0731" or "input" in body) and not sorted_by_id(body)),
+    ("a later system message of V4.1 without text is left out, as both leave it out of chat completions; of Messages and Responses "
+     "the package leaves its token", BOTH,
+     lambda body, version: version == "v4.1" and empty_system(body)),
 ]
 
 
+def turns(body):
+    """Role, call ids and whether it is a prefix, of all turns."""
+    if "input" in body:
+        kinds = {"reasoning": "assistant", "function_call": "assistant", "custom_tool_call": "assistant",
+                 "function_call_output": "tool", "custom_tool_call_output": "tool"}
+        items = body["input"] if isinstance(body["input"], list) else [{"role": "user"}]
+        lead = [("system", False)] if body.get("instructions") else []
+        return lead + [(kinds.get(item.get("type"), item.get("role")), False) for item in items if item.get("role") or item["type"] in kinds]
+    return [(message["role"], message.get("prefix", False)) for message in body["messages"]]
+
+
 def answer_after_user(body):
-    for message in reversed(body["messages"]):
-        if message["role"] == "assistant" and not message.get("prefix"):
+    for role, prefix in reversed(turns(body)):
+        if role == "assistant" and not prefix:
             return True
-        if message["role"] in ("user", "tool"):
+        if role in ("user", "tool"):
             return False
     return False
 
 
 def calls(body):
-    return [call for message in body["messages"] for call in message.get("tool_calls") or []]
+    """Id and arguments of all calls in history."""
+    if "input" in body:
+        items = body["input"] if isinstance(body["input"], list) else []
+        return [(item["call_id"], item.get("arguments", "")) for item in items if item.get("type") in ("function_call", "custom_tool_call")]
+    found = []
+    for message in body["messages"]:
+        for call in message.get("tool_calls") or []:
+            found.append((call["id"], call["function"]["arguments"]))
+        for block in message["content"] if isinstance(message["content"], list) else []:
+            if block["type"] == "tool_use":
+                found.append((block["id"], json.dumps(block["input"])))
+    return found
+
+
+def sorted_by_id(body):
+    idents = [ident for ident, _ in calls(body)]
+    return idents == sorted(idents)
 
 
 def later_system(body):
-    roles = [message["role"] for message in body["messages"]]
+    roles = [role for role, _ in turns(body)]
     while roles and roles[0] == "system":
         roles.pop(0)
     return "system" in roles
+
+
+def empty_system(body):
+    messages = body.get("input", body.get("messages"))
+    texts = [message["content"] for message in messages if isinstance(message, dict) and message.get("role") in ("system", "developer")]
+    return any(not "\n\n".join([content] if isinstance(content, str) else [part["text"] for part in content]) for content in texts)
+
+
+def answer_format(body):
+    return (body.get("response_format") or body.get("text", {}).get("format") or {}).get("type")
 
 
 def text(rng):
@@ -119,8 +165,7 @@ def assistant(rng, number):
 def plain_floats(body):
     """The package spells floats below 1e-4 Rust's way in V4 (0.00001, 1.5e-7) and Python's way in V4.1 (1e-05, 1.5e-07). We
     write Python's in both, as the weights' encoder does (spec encoding 3); V4 requests are kept free of them."""
-    for call in calls(body):
-        call["function"]["arguments"] = call["function"]["arguments"].replace("1e-05", "0.5").replace("1.5e-07", "0.25")
+    return json.loads(json.dumps(body).replace("1e-05", "0.5").replace("1.5e-07", "0.25"))
 
 
 def request(rng):
@@ -155,10 +200,13 @@ def request(rng):
     return body
 
 
-def theirs(body, version):
-    options = recipe.ConversionOptions()
+PARSERS = {"chat": recipe.ChatCompletionRequest, "anthropic": recipe.MessagesRequest, "responses": recipe.ResponsesRequest}
+
+
+def theirs(form, body, version):
+    options = recipe.ConversionOptions(messages_web_search=recipe.WebSearchBehavior.Drop)
     try:
-        converted = recipe.ChatCompletionRequest(json.dumps({"model": VERSIONS[version], **body})).convert(options)
+        converted = PARSERS[form](json.dumps({"model": VERSIONS[version], **body})).convert(options)
     except recipe.ConversionError as error:
         return {"error": json.loads(error.body)["error"]["message"] if error.body.startswith("{") else error.body}
     encoding = recipe.DeepseekV41Encoding() if version == "v4.1" else recipe.DeepseekV4Encoding()
@@ -168,8 +216,8 @@ def theirs(body, version):
     return {"prompt": prompt, "controls": [[size(a), size(b)] for a, b in rendered.special_ranges]}
 
 
-def ours(program, body, version, rules):
-    command = [program, "encode", "--messages", "-", "--json", "--prompt-version", version, "--rules", rules]
+def ours(program, form, body, version, rules):
+    command = [program, "encode", "--messages", "-", "--json", "--prompt-version", version, "--rules", rules, "--format", form]
     done = subprocess.run(command, input=json.dumps(body).encode(), capture_output=True)
     if done.returncode not in (0, 2):
         raise SystemExit(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
@@ -188,39 +236,59 @@ def first_difference(a, b):
     return f"at character {at}\n  ours   {a['prompt'][max(0, at - 60):at + 60]!r}\n  theirs {b['prompt'][max(0, at - 60):at + 60]!r}"
 
 
+def generate(form, rng):
+    pieces = others.Pieces(text, value)
+    sorted_ids = rng.random() < 0.9
+    if form == "anthropic":
+        return others.anthropic(rng, pieces, sorted_ids)
+    return others.responses(rng, pieces, sorted_ids)
+
+
+class Comparison:
+    def __init__(self, program):
+        self.program = program
+        self.reasons = collections.Counter()
+        self.unexplained = 0
+        self.refused = 0
+
+    def compare(self, form, label, body, version):
+        want = theirs(form, body, version)
+        self.refused += "error" in want
+        for rules in BOTH:
+            got = ours(self.program, form, body, version, rules)
+            if got == want or ("error" in got and "error" in want):
+                continue
+            causes = [name for name, holds_for, applies in REASONS if rules in holds_for and applies(body, version)]
+            if causes:
+                self.reasons[" + ".join(causes)] += 1
+                continue
+            self.unexplained += 1
+            if self.unexplained <= 5:
+                print(f"{label}, {version}, rules {rules}: {first_difference(got, want)}\n  {json.dumps(body)[:1500]}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--baleen", default="build/release/baleen")
+    parser.add_argument("--format", choices=list(PARSERS), help="only this one")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--seed", type=int, default=731)
     arguments = parser.parse_args()
-    program = str(pathlib.Path(arguments.baleen).resolve())
-    reasons = collections.Counter()
-    unexplained = 0
-    refused = 0
-    for number in range(arguments.requests):
-        rng = random.Random(arguments.seed * 1000003 + number)
-        body = request(rng)
-        version = rng.choice(list(VERSIONS))
-        if version == "0731":
-            plain_floats(body)
-        want = theirs(body, version)
-        refused += "error" in want
-        for rules in ("recipe", "service"):
-            got = ours(program, body, version, rules)
-            if got == want or ("error" in got and "error" in want):
-                continue
-            causes = [name for name, applies in REASONS if applies(body, version)] if rules == "service" else []
-            if causes:
-                reasons[" + ".join(causes)] += 1
-                continue
-            unexplained += 1
-            if unexplained <= 5:
-                print(f"request {number} (seed {arguments.seed}), {version}, rules {rules}: {first_difference(got, want)}\n  {json.dumps(body)[:1500]}")
-    print(f"{arguments.requests} requests, {refused} refused by both sides or compared as such, {unexplained} unexplained differences")
-    for name, count in reasons.items():
+    comparison = Comparison(str(pathlib.Path(arguments.baleen).resolve()))
+    forms = [arguments.format] if arguments.format else list(PARSERS)
+    for form in forms:
+        for number in range(arguments.requests):
+            rng = random.Random(arguments.seed * 1000003 + number)
+            body = request(rng) if form == "chat" else generate(form, rng)
+            version = rng.choice(list(VERSIONS))
+            if version == "0731":
+                body = plain_floats(body)
+            comparison.compare(form, f"{form} request {number} (seed {arguments.seed})", body, version)
+    print(f"{arguments.requests} requests each of {', '.join(forms)}; {comparison.refused} refused by both sides or compared as such, "
+          f"{comparison.unexplained} unexplained differences")
+    for name, count in comparison.reasons.items():
         print(f"  {count} explained: {name}")
-    return 1 if unexplained else 0
+    return 1 if comparison.unexplained else 0
 
 
 if __name__ == "__main__":

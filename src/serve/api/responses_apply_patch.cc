@@ -10,11 +10,12 @@ using text::PythonJson;
 
 namespace {
 
-constexpr std::string_view kDescription =
+// In V4.1 an empty line follows.
+constexpr std::string_view kBefore =
     "Use the `apply_patch` tool to edit files.\n"
     "Your patch language is a stripped‑down, file‑oriented diff format designed to be easy to parse and "
-    "safe to apply. You can think of it as a high‑level envelope:\n"
-    "\n"
+    "safe to apply. You can think of it as a high‑level envelope:\n";
+constexpr std::string_view kEnvelope =
     "*** Begin Patch\n"
     "[ one or more file sections ]\n"
     "*** End Patch\n"
@@ -84,7 +85,7 @@ constexpr std::string_view kDescription =
     "\n"
     "- You must include a header with your intended action (Add/Delete/Update)\n"
     "- You must prefix new lines with `+` even when creating a new file\n"
-    "- File references can only be relative, NEVER ABSOLUTE.";
+    "- File references can only be relative, NEVER ABSOLUTE.\n";
 
 constexpr std::string_view kParameters =
     R"({"type":"object","additionalProperties":false,"properties":{"input":{"type":"string","description":)"
@@ -96,8 +97,9 @@ constexpr std::string_view kParameters =
 PythonJson apply_patch_function(text::PromptVersion version) {
     PythonJson function = PythonJson::make_object();
     function.add("name", PythonJson::make_string(std::string(kApplyPatch)));
-    std::string description(kDescription);
+    std::string description(kBefore);
     if (version == text::PromptVersion::v41) description += '\n';
+    description += kEnvelope;
     function.add("description", PythonJson::make_string(std::move(description)));
     function.add("parameters", text::parse_python_json(kParameters).value());
     return function;
