@@ -13,11 +13,16 @@ _NOTHING = -1e30  # a logit that is not there
 
 
 class Plain:
-    """Operations on activations of type `dtype`: float32 or float64."""
+    """Operations on activations of type `dtype`: float32 or float64.
 
-    def __init__(self, dtype: torch.dtype = torch.float32, rounding: Rounding = Rounding()):
+    `p_scale`: attention weights are rounded relative to the largest one times this. The reference takes the largest of the keys
+    it has seen so far, so values near 1 are all legitimate; what differs between them is noise that a comparison must allow.
+    """
+
+    def __init__(self, dtype: torch.dtype = torch.float32, rounding: Rounding = Rounding(), p_scale: float = 1.0):
         self.dtype = dtype
         self.rounding = rounding
+        self.p_scale = p_scale
 
     # Linear layers ---------------------------------------------------------------------------------------------------------------
 
@@ -161,7 +166,8 @@ class Plain:
         largest = logits.detach().amax(-1, keepdim=True)
         p = (logits - largest).exp()
         total = p.sum(-1, keepdim=True) + (sink[:, None] - largest).exp()
-        out = self.rounding.bf16(torch.einsum("bths,bsn->bthn", self.rounding.bf16(p), keys) / total)
+        rounded = self.rounding.bf16(p * self.p_scale) / self.p_scale
+        out = self.rounding.bf16(torch.einsum("bths,bsn->bthn", rounded, keys) / total)
         mass = None
         if mass_rows is not None:
             of_row = torch.arange(batch)[:, None], mass_rows
