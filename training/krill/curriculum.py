@@ -80,7 +80,8 @@ CONTEXT_WEIGHT = 0.1  # of the loss on text that is not an answer
 CONTEXT_SHARE = 0.15  # of such positions, drawn at random each step
 INDEX_WEIGHT = 0.3  # of the indexer's distance from the attention it stands for
 MTP_WEIGHT = 0.3
-SELECT_FROM = 0.5  # of TOTAL: attention sees what the indexer selects, and no longer everything
+AVERAGE = 0.998  # of the running mean of the weights, a step
+SELECT_FROM = 0.12  # of TOTAL: attention sees what the indexer selects, and no longer everything
 MTP_FROM = 0.6  # of TOTAL
 
 SKIP_SHARE = 0.6  # of the rows: positions run ahead at random places, so that far ones are known

@@ -197,10 +197,10 @@ def load(path: Path) -> Krill:
 
 
 def load_checkpoint(path: Path) -> tuple[Krill, dict]:
-    """The model of a training checkpoint, and the checkpoint."""
+    """The model of a training checkpoint, with the mean of its last weights, and the checkpoint."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     model = Krill(Config(**state["config"]))
-    model.load_state_dict(state["model"])
+    model.load_state_dict(state.get("average") or state["model"])
     return model.eval(), state
 
 

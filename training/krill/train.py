@@ -54,7 +54,7 @@ def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, ran
         step += 1
 
 
-def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch.Generator, count_answers, workers: int):
+def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch.Generator, count_answers, workers: int, always_mtp: bool):
     """The loss of a worker's rows, its share of the step's: the sum over workers is the mean over the step's answers."""
     tokens = torch.from_numpy(batch.tokens)
     learn = torch.from_numpy(batch.learn)
@@ -73,7 +73,7 @@ def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch
     answers = len(answer_at)
 
     select = progress >= curriculum.SELECT_FROM
-    with_mtp = progress >= curriculum.MTP_FROM
+    with_mtp = progress >= curriculum.MTP_FROM or always_mtp
     # The indexer is taught at some positions only: half of them where answers begin, half anywhere.
     queries = torch.randint(0, length, (rows, max(16, length // 16)), generator=generator)
     for row in range(rows):
@@ -123,6 +123,14 @@ class Shared:
         self.load = torch.zeros(workers, *model.expert_bias().shape).share_memory_()
         self.log = torch.zeros(workers, len(TASK_NAMES) + 1, 2).share_memory_()
         self.numbers = torch.zeros(workers, 4).share_memory_()
+        # The running mean of the weights: what is measured and exported. It stands where a lower learning rate would lead.
+        self.average = {name: tensor.detach().clone().share_memory_() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update_average(self):
+        for name, tensor in self.model.state_dict().items():
+            if tensor.is_floating_point():
+                self.average[name].lerp_(tensor, 1 - curriculum.AVERAGE)
 
 
 def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barrier, start: dict, options, stop):
@@ -158,7 +166,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         batch = queue.get()
         began = time.perf_counter()
         generator = torch.Generator().manual_seed(hash((options.seed, step, rank)) & 0x7FFFFFFF)
-        loss, facts = losses(model, batch, progress, generator, count_answers, workers)
+        loss, facts = losses(model, batch, progress, generator, count_answers, workers, options.mtp)
         loss.backward()
         for parameter, view in zip(parameters, views):
             if parameter.grad is None:
@@ -177,11 +185,12 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         step += 1
         tokens += rows * length
         if rank == 0:
+            shared.update_average()
             report.step(step, tokens, length, rows * length / (time.perf_counter() - began), shared, progress)
             if report.due_checkpoint() or tokens >= options.total or stop.is_set():
-                save(options.out, model, optimizer, step, tokens, options)
+                save(options.out, shared, optimizer, step, tokens, options)
                 stop_now = stop.is_set()
-                report.checkpoint(model, step, tokens, progress)
+                report.checkpoint(shared, step, tokens, progress)
                 if stop_now:
                     shared.numbers[:, 3] = float("inf")
         barrier.wait()
@@ -236,17 +245,19 @@ class Report:
     def due_checkpoint(self) -> bool:
         return time.monotonic() - self.last_save > self.options.save_every
 
-    def checkpoint(self, model: Krill, step: int, tokens: int, progress: float):
+    def checkpoint(self, shared: Shared, step: int, tokens: int, progress: float):
         self.last_save = time.monotonic()
         if self.options.eval_every and time.monotonic() - self.last_eval > self.options.eval_every:
-            scores = held_out(model, self.vocabulary, select=progress >= curriculum.SELECT_FROM)
+            model = Krill(shared.model.config)
+            model.load_state_dict(shared.average)
+            scores = held_out(model, self.vocabulary)
             self.emit(event="held_out", step=step, tokens=tokens, seconds=round(self.elapsed()), scores=scores)
             print("held-out words, given the gold history: " + " ".join(f"{k} {v:.2f}" for k, v in scores.items()), flush=True)
             self.last_eval = time.monotonic()
 
 
 @torch.no_grad()
-def held_out(model: Krill, vocabulary: Vocabulary, select: bool, rows: int = 12, length: int = 1024) -> dict[str, float]:
+def held_out(model: Krill, vocabulary: Vocabulary, rows: int = 12, length: int = 1024) -> dict[str, float]:
     """Share of answers of which every token is right, by task, with words and phrasings kept from training."""
     model.eval()
     right: dict[str, list[int]] = {}
@@ -259,7 +270,7 @@ def held_out(model: Krill, vocabulary: Vocabulary, select: bool, rows: int = 12,
         task[:, -1] = 0
         at = (task.view(-1) > 0).nonzero()[:, 0]
         positions = torch.arange(length, dtype=torch.int32).repeat(rows, 1)
-        out = model(tokens, at, positions=positions, select=select)
+        out = model(tokens, at, positions=positions, select=True)
         good = out.logits.argmax(-1) == torch.roll(tokens, -1, 1).view(-1)[at]
         kinds = task.view(-1)[at]
         begins = torch.ones(len(at), dtype=torch.bool)
@@ -269,15 +280,15 @@ def held_out(model: Krill, vocabulary: Vocabulary, select: bool, rows: int = 12,
         whole[answer[~good]] = False
         for kind, ok in zip(kinds[begins].tolist(), whole.tolist()):
             right.setdefault(TASK_NAMES[kind - 1], []).append(int(ok))
-    model.train()
     return {name: round(sum(values) / len(values), 3) for name, values in right.items()}
 
 
-def save(out: Path, model: Krill, optimizer: Optimizer, step: int, tokens: int, options):
+def save(out: Path, shared: Shared, optimizer: Optimizer, step: int, tokens: int, options):
     """Written beside and renamed, so that a kill leaves the old one or the new one."""
     state = {
-        "config": dict(vars(model.config)),
-        "model": model.state_dict(),
+        "config": dict(vars(shared.model.config)),
+        "model": shared.model.state_dict(),
+        "average": shared.average,
         "optimizer": optimizer.state_dict(),
         "step": step,
         "tokens": tokens,
@@ -296,6 +307,7 @@ def main(arguments: list[str]):
     parser.add_argument("--cpus", type=lambda text: [int(part) for part in text.split(",")], default=[], help="CPU of each worker, e.g. 0,1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--total", type=float, default=curriculum.TOTAL, help="tokens of the whole run")
+    parser.add_argument("--mtp", action="store_true", help="train the MTP block from now on, not only from its place in the curriculum")
     parser.add_argument("--every", type=float, default=15, help="seconds between lines of the log")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
     parser.add_argument("--eval-every", type=float, default=600, help="seconds between held-out scores; 0: never")
@@ -307,15 +319,19 @@ def main(arguments: list[str]):
     model = Krill(Config(**curriculum.MODEL))
     optimizer = Optimizer(model, options.workers)
     start = {"step": 0, "tokens": 0}
+    average = None
     checkpoint = options.out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=False)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         start = {"step": state["step"], "tokens": state["tokens"]}
+        average = state.get("average")
         print(f"going on from {checkpoint}: {state['tokens'] / 1e6:.1f}M tokens", flush=True)
     optimizer.share_memory()
     shared = Shared(model, options.workers)
+    for name, tensor in (average or {}).items():
+        shared.average[name].copy_(tensor)
     context = mp.get_context("spawn")
     barrier = context.Barrier(options.workers)
     stop = context.Event()
