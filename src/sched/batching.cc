@@ -9,13 +9,16 @@ namespace baleen::sched {
 namespace {
 
 constexpr double kWeight = 0.25;      // of the newest observation
-constexpr double kOutlier = 4;        // one observation counts as at most this many times the mean: a machine that hiccups
+constexpr double kWeightBelow = 0.5;  // of a faster step of streams: others are slowed by what is not ours
+constexpr double kOutlier = 1.5;      // one observation counts as at most this many times the mean: machines hiccup
+constexpr int kFirstSteps = 3;        // that streams alone are measured by at first
 constexpr int kStaleSteps = 64;       // one step in so many runs without prompts, to measure the streams: 1.5 % of reading
 constexpr int kFirstRows[] = {8, 1};  // on a machine nothing is known of: without, beside streams
 constexpr double kLeastSeconds = 1e-9;
 
-double learned(double mean, double observed) {
+double learned(double mean, double observed, double weight_below) {
     if (mean == 0) return observed;
+    if (observed < mean) return mean + weight_below * (observed - mean);
     return mean + kWeight * (std::min(observed, kOutlier * mean) - mean);
 }
 
@@ -28,7 +31,9 @@ void StepSpeed::observe(int stream_rows, int prompt_rows, double seconds) {
     if (prompt_rows == 0) {
         if (stream_rows == 0) return;
         Mean& mean = streams_[bucket(stream_rows)];
-        mean.seconds = learned(mean.seconds, seconds);
+        if (mean.steps < kFirstSteps) mean.seconds = mean.steps == 0 ? seconds : std::min(mean.seconds, seconds);
+        else mean.seconds = learned(mean.seconds, seconds, kWeightBelow);
+        mean.steps = std::min(mean.steps + 1, kFirstSteps);
         mean.steps_since = 0;
         return;
     }
@@ -36,7 +41,7 @@ void StepSpeed::observe(int stream_rows, int prompt_rows, double seconds) {
     const double own = beside ? seconds - stream_seconds(stream_rows) : seconds;
     // A slice cannot be free: at least what its rows take if all rows of the step cost the same.
     const double least = seconds / (stream_rows + prompt_rows) / 2;
-    prompt_row_[beside] = learned(prompt_row_[beside], std::max(own / prompt_rows, least));
+    prompt_row_[beside] = learned(prompt_row_[beside], std::max(own / prompt_rows, least), kWeight);
     last_rows_[beside] = prompt_rows;
     if (beside) ++streams_[bucket(stream_rows)].steps_since;
 }
@@ -55,7 +60,7 @@ double StepSpeed::stream_seconds(int rows) const {
 bool StepSpeed::stale(int stream_rows) const {
     if (stream_rows == 0) return false;
     const Mean& mean = streams_[bucket(stream_rows)];
-    return mean.seconds == 0 || mean.steps_since >= kStaleSteps;
+    return mean.steps < kFirstSteps || mean.steps_since >= kStaleSteps;
 }
 
 int prompt_rows(const BatchLimits& limits, const StepSpeed& speed, int stream_rows) {

@@ -22,15 +22,16 @@ struct BatchLimits {
 
 // Seconds of rows, learned. Steps of streams alone are kept by their number of rows, in powers of two: the weights they read
 // cost the same for one row and for many, and what they add is not linear. Prompt rows are what a step took longer than that,
-// divided by their number; apart for steps without streams, in which they carry the weights themselves.
+// divided by their number; apart for steps without streams, in which they carry the weights themselves. On a busy machine some
+// steps are slowed by others: the estimate for streams leans to the fast ones, so that they rather get too much than too little.
 class StepSpeed {
   public:
     void observe(int stream_rows, int prompt_rows, double seconds);
     // Of a step of streams alone; zero where nothing is known.
     double stream_seconds(int rows) const;
     double prompt_row_seconds(bool beside_streams) const { return prompt_row_[beside_streams]; }
-    // A step of streams alone should run before the next prompt rows: such a step was never seen, or too long ago (a context
-    // grows, and with it the cost of its row).
+    // A step of streams alone should run before the next prompt rows: too few were seen, or too long ago (a context grows, and
+    // with it the cost of its row).
     bool stale(int stream_rows) const;
     // Rows of prompts of the last step that had any beside, or without, streams.
     int last_prompt_rows(bool beside_streams) const { return last_rows_[beside_streams]; }
@@ -38,7 +39,8 @@ class StepSpeed {
   private:
     struct Mean {
         double seconds = 0;
-        int steps_since = 0;
+        int steps = 0;        // seen, up to what is enough
+        int steps_since = 0;  // with prompts, since the last
     };
     static std::size_t bucket(int rows);
     std::array<Mean, 32> streams_;
