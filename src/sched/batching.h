@@ -15,7 +15,7 @@ namespace baleen::sched {
 struct BatchLimits {
     int rows_max = 512;           // of a step (EngineOptions::rows_per_step)
     double share = 1;             // prompts beside streams: this many times what the streams alone take, which
-    double share_least = 0.001;   //   bounds from below where steps are fast [s]
+    double share_least = 0.0001;  //   bounds from below where steps are fast [s]
     double share_most = 2;        //   and from above where they are slow [s]
     double alone_seconds = 0.25;  // prompts without streams: bounds how long a cancellation or a new request waits
 };
