@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <random>
 
 namespace baleen::sched {
 namespace {
@@ -71,6 +72,36 @@ TEST(PlanStep, WithinAKeyTheFirstAndTheShortest) {
             for (std::size_t i = 0; i < rows.size(); ++i) sum[i] += rows[i];
         }
         for (const int rows : sum) EXPECT_EQ(rows, 60 / static_cast<int>(streams.size())) << keys << " keys";
+    }
+}
+
+TEST(PlanStep, RandomStreams) {
+    std::mt19937 random(3);
+    for (int round = 0; round < 3000; ++round) {
+        std::vector<StreamView> streams(random() % 12);
+        for (StreamView& stream : streams) {
+            stream.key = static_cast<int>(random() % 4);
+            stream.writing = random() % 2 == 0;
+            stream.paused = random() % 5 == 0;
+            stream.pending = stream.writing ? random() % 2 : random() % 50;
+            stream.cut = random() % 3 == 0 ? random() % 60 : 0;
+        }
+        const int budget = static_cast<int>(random() % 80);
+        const Rows rows = plan_step(streams, budget, random());
+        ASSERT_EQ(rows.size(), streams.size());
+        std::int64_t prompts = 0, wanted = 0;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const StreamView& stream = streams[i];
+            ASSERT_GE(rows[i], 0);
+            ASSERT_LE(rows[i], stream.paused ? 0 : stream.most());
+            if (stream.writing) {
+                ASSERT_EQ(rows[i], stream.paused ? 0 : stream.pending);
+            } else if (!stream.paused) {
+                prompts += rows[i];
+                wanted += stream.most();
+            }
+        }
+        ASSERT_EQ(prompts, std::min<std::int64_t>(budget, wanted)) << "nothing is left over, and nothing too much";
     }
 }
 
@@ -228,6 +259,36 @@ TEST(FitBlocks, Tables) {
     EXPECT_FALSE(fit({{3, 1, true}}, 0).park);
     EXPECT_EQ(fit({{3, 1, true}}, 0).rows, (Rows{0}));
     EXPECT_FALSE(fit({{3, 0, true}, {3, 0, true}}, 0).park);  // nobody wants anything
+}
+
+TEST(FitBlocks, RandomStreams) {
+    std::mt19937 random(4);
+    for (int round = 0; round < 3000; ++round) {
+        std::vector<BlockView> streams(random() % 8);
+        for (BlockView& stream : streams) {
+            stream.computed = random() % 20;
+            stream.writing = random() % 2 == 0;
+            stream.rows = static_cast<int>(stream.writing ? random() % 2 : random() % 20);
+        }
+        const auto available = static_cast<std::int64_t>(random() % 10);
+        const BlockPlan plan = fit_blocks(streams, available, 4);
+        ASSERT_LE(plan.blocks, available);
+        if (plan.park) {
+            ASSERT_GT(streams.size(), 1u);
+            continue;
+        }
+        std::int64_t blocks = 0;
+        bool some = false, wanted = false;
+        for (std::size_t i = 0; i < streams.size(); ++i) {
+            ASSERT_GE(plan.rows[i], 0);
+            ASSERT_LE(plan.rows[i], streams[i].rows);
+            blocks += (streams[i].computed + plan.rows[i]) / 4 - streams[i].computed / 4;
+            some = some || plan.rows[i] > 0;
+            wanted = wanted || streams[i].rows > 0;
+        }
+        ASSERT_EQ(blocks, plan.blocks);
+        ASSERT_TRUE(some || !wanted || streams.size() == 1) << "a step without work";
+    }
 }
 
 }  // namespace
