@@ -102,8 +102,9 @@ void Connection::on_read(Code error, std::string_view bytes) {
 // work for nobody is what must not go on. Answers that are given at once are still sent.
 void Connection::on_peer_end() {
     if (state_ == State::answer) {
+        const ExchangeCore* const under_way = exchange_.get();
         flush();
-        if (state_ != State::answer || answer_ended_) return;
+        if (answer_ended_ || exchange_.get() != under_way) return;
     }
     close();
 }
