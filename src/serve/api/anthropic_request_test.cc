@@ -145,8 +145,9 @@ TEST(AnthropicRequest, System) {
     EXPECT_EQ(turns_of(with(kOff + "," + blocks)), "x-anthropic-billing-header: a\n\nbU:qA:</think>");
     EXPECT_EQ(turns_of(with(kOff + "," + blocks), PromptVersion::v41),
               "S:x-anthropic-billing-header: a\n\nbU:qA:</think>");
-    EXPECT_NE(error_of(with(R"("system":[{"type":"image"}])")).find("system[0]: unknown variant `image`, expected `text`"),
-              std::string::npos);
+    EXPECT_NE(
+        error_of(with(R"("system":[{"type":"image"}])")).find("system[0]: unknown variant `image`, expected `text`"),
+        std::string::npos);
 }
 
 // Claude Code puts them between turns.

@@ -13,7 +13,7 @@ using text::ToolChoice;
 
 namespace {
 
-// name, description and input_schema as the prompt lists them; strict and others are left out.
+// name, description and input_schema as the prompt lists them; the family promises no strictness.
 Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::size_t index) {
     const std::string path = fmt::format("tools[{}]", index);
     Tool tool;
@@ -27,8 +27,6 @@ Result<Tool> read_tool(const BodyReader& reader, const PythonJson& item, std::si
     tool.function.add("name", PythonJson::make_string(tool.name));
     if (description) tool.function.add("description", PythonJson::make_string(*description));
     tool.function.add("parameters", *schema);
-    TRY_ASSIGN(const std::optional<bool> strict, reader.boolean(item, "strict", path));
-    tool.strict = strict.value_or(false);
     return tool;
 }
 
@@ -79,8 +77,6 @@ Result<void> read_anthropic_tools(const BodyReader& reader, const PythonJson& bo
             if (!names.insert(tool.name).second) return invalid_argument("Tool names must be unique");
             prompt.tools.push_back(std::move(tool));
         }
-        request.strict_tools = !prompt.tools.empty() && std::all_of(prompt.tools.begin(), prompt.tools.end(),
-                                                                    [](const Tool& tool) { return tool.strict; });
     }
     if (const PythonJson* choice = BodyReader::get(body, "tool_choice"); choice != nullptr)
         TRY(read_choice(reader, *choice, left_out, prompt));
