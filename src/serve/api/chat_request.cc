@@ -6,6 +6,7 @@
 
 #include "serve/api/chat_request_parts.h"
 #include "serve/api/chat_request_reader.h"
+#include "serve/api/json_output.h"
 
 namespace baleen::serve {
 
@@ -68,40 +69,6 @@ Result<void> read_lengths(const BodyReader& reader, const PythonJson& body, Chat
     return Ok();
 }
 
-Result<void> read_stop(const BodyReader& reader, const PythonJson& body, ChatRequest& request) {
-    const PythonJson* stop = BodyReader::get(body, "stop");
-    if (stop == nullptr) return Ok();
-    if (!stop->is_string() && !stop->is_array()) return reader.wrong_type("stop", *stop, "a string or a list");
-    if (stop->items.size() > kStopsMax)
-        return invalid_argument(
-            fmt::format("ChatCompletionStopSequences string array too long: {}", stop->items.size()));
-    if (stop->is_string()) request.stop.push_back(stop->text);
-    for (std::size_t i = 0; i < stop->items.size(); ++i) {
-        if (!stop->items[i].is_string())
-            return reader.wrong_type(fmt::format("stop[{}]", i), stop->items[i], "a string");
-        request.stop.push_back(stop->items[i].text);
-    }
-    for (std::size_t i = 0; i < request.stop.size(); ++i)
-        if (request.stop[i].empty())
-            return invalid_argument(
-                fmt::format("Invalid 'stop{}': empty string. Expected a string with minimum length 1, but got an empty "
-                            "string instead.",
-                            stop->is_string() ? "" : fmt::format("[{}]", i)));
-    return Ok();
-}
-
-Result<void> read_stream(const BodyReader& reader, const PythonJson& body, ChatRequest& request) {
-    TRY_ASSIGN(const std::optional<bool> stream, reader.boolean(body, "stream", ""));
-    request.stream = stream.value_or(false);
-    const PythonJson* options = BodyReader::get(body, "stream_options");
-    if (options == nullptr) return Ok();
-    if (!options->is_object()) return reader.wrong_type("stream_options", *options, "a map");
-    TRY_ASSIGN(const std::optional<bool> usage, reader.boolean(*options, "include_usage", "stream_options"));
-    request.include_usage = usage.value_or(false);
-    if (!request.stream) return invalid_argument("stream_options should be set along with stream = true");
-    return Ok();
-}
-
 Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatRequest& request) {
     const PythonJson* format = BodyReader::get(body, "response_format");
     if (format == nullptr) return Ok();
@@ -114,6 +81,8 @@ Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatR
     PythonJson shown = PythonJson::make_object();
     shown.add("type", PythonJson::make_string("json_object"));
     if (type == "json_object") {
+        if (request.prompt.messages.back().prefix)
+            return invalid_argument("response_format json_object should not be used with prefix");
         if (!says_json(request.prompt.messages))
             return invalid_argument(
                 "Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'.");
@@ -122,7 +91,10 @@ Result<void> read_format(const BodyReader& reader, const PythonJson& body, ChatR
         const PythonJson* schema = BodyReader::get(*outer, "schema");
         if (schema != nullptr && !schema->is_object())
             return reader.wrong_type("response_format.json_schema.schema", *schema, "a map");
-        if (schema != nullptr) request.json_schema = shown = *schema;
+        if (schema != nullptr) {
+            TRY(check_response_schema(*schema));
+            request.json_schema = shown = *schema;
+        }
     }
     request.prompt.response_format = std::move(shown);
     return Ok();
@@ -139,6 +111,40 @@ Result<void> check_reasoning(const ChatPrompt& prompt) {
 
 }  // namespace
 
+Result<void> read_stop(const BodyReader& reader, const PythonJson& body, std::vector<std::string>& sequences) {
+    const PythonJson* stop = BodyReader::get(body, "stop");
+    if (stop == nullptr) return Ok();
+    if (!stop->is_string() && !stop->is_array()) return reader.wrong_type("stop", *stop, "a string or a list");
+    if (stop->items.size() > kStopsMax)
+        return invalid_argument(
+            fmt::format("ChatCompletionStopSequences string array too long: {}", stop->items.size()));
+    if (stop->is_string()) sequences.push_back(stop->text);
+    for (std::size_t i = 0; i < stop->items.size(); ++i) {
+        if (!stop->items[i].is_string())
+            return reader.wrong_type(fmt::format("stop[{}]", i), stop->items[i], "a string");
+        sequences.push_back(stop->items[i].text);
+    }
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+        if (sequences[i].empty())
+            return invalid_argument(
+                fmt::format("Invalid 'stop{}': empty string. Expected a string with minimum length 1, but got an empty "
+                            "string instead.",
+                            stop->is_string() ? "" : fmt::format("[{}]", i)));
+    return Ok();
+}
+
+Result<void> read_stream(const BodyReader& reader, const PythonJson& body, bool& stream, bool& include_usage) {
+    TRY_ASSIGN(const std::optional<bool> asked, reader.boolean(body, "stream", ""));
+    stream = asked.value_or(false);
+    const PythonJson* options = BodyReader::get(body, "stream_options");
+    if (options == nullptr) return Ok();
+    if (!options->is_object()) return reader.wrong_type("stream_options", *options, "a map");
+    TRY_ASSIGN(const std::optional<bool> usage, reader.boolean(*options, "include_usage", "stream_options"));
+    include_usage = usage.value_or(false);
+    if (!stream) return invalid_argument("stream_options should be set along with stream = true");
+    return Ok();
+}
+
 Result<ChatRequest> parse_chat_request(std::string_view body, const ChatRequestOptions& options) {
     const BodyReader reader(body);
     TRY_ASSIGN(const PythonJson tree, read_body(reader, body, options));
@@ -153,8 +159,8 @@ Result<ChatRequest> parse_chat_request(std::string_view body, const ChatRequestO
     TRY(read_thinking(reader, tree, options, request.prompt));
     TRY(read_sampling(reader, tree, options, request));
     TRY(read_lengths(reader, tree, request));
-    TRY(read_stop(reader, tree, request));
-    TRY(read_stream(reader, tree, request));
+    TRY(read_stop(reader, tree, request.stop));
+    TRY(read_stream(reader, tree, request.stream, request.include_usage));
     TRY(read_tools(reader, tree, request));
     TRY(check_history(request.prompt.messages, options));
     TRY(read_format(reader, tree, request));

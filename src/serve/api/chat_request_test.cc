@@ -163,8 +163,8 @@ TEST(ChatRequest, Tools) {
     const auto tools = [](const std::string& list, const std::string& more = "") {
         return with("\"tools\":[" + list + "]" + more);
     };
-    const ChatRequest request =
-        good(tools(tool(R"("name":"f","strict":true,"parameters":{"type":"object","properties":{"x":{}}})")));
+    const ChatRequest request = good(
+        tools(tool(R"("name":"f","strict":true,"parameters":{"type":"object","properties":{"x":{"type":"string"}}})")));
     EXPECT_TRUE(request.strict_tools);
     EXPECT_EQ(request.answer_options().parser.tool_parameters.at("f"), std::set<std::string>{"x"});
     EXPECT_TRUE(request.answer_options().parser.parse_tools);

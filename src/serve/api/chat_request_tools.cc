@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "serve/api/chat_request_parts.h"
+#include "serve/api/json_output.h"
 
 namespace baleen::serve {
 
@@ -85,6 +86,7 @@ Result<void> read_tools(const BodyReader& reader, const PythonJson& body, ChatRe
             if (!names.insert(tool.name).second) return invalid_argument("Tool names must be unique");
             prompt.tools.push_back(std::move(tool));
         }
+        TRY(check_strict_tools(prompt.tools));
         request.strict_tools = !prompt.tools.empty() && std::all_of(prompt.tools.begin(), prompt.tools.end(),
                                                                     [](const Tool& tool) { return tool.strict; });
     }

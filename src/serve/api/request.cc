@@ -43,7 +43,7 @@ text::AnswerOptions Request::answer_options() const {
         for (const auto& member : properties->members) names.insert(member.first);
     }
     options.stop = stop;
-    options.json = json_mode;
+    options.json = json_mode && !options.parser.continues;  // the JSON of a prefix has begun already
     return options;
 }
 
