@@ -61,13 +61,16 @@ STAGES = (
     Stage(2 * M, {256: 1}, 2048, 0.25, _with_drills(0.55), SKILLS),
     Stage(6 * M, {256: 0.5, 512: 0.5}, 4096, 0.4, _with_drills(0.2), SKILLS),
     Stage(12 * M, {512: 0.7, 1024: 0.3}, 4096, 0.5, _with_drills(0.08), SKILLS),
-    Stage(24 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
+    Stage(20 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
+    Stage(45 * M, {512: 0.4, 1024: 0.3, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _with_drills(0.03), SKILLS),
 )
 
-TOTAL = 60 * M
-DECAY = 0.25  # the last quarter: learning rate down to MIN_RATE of its height
+TOTAL = 100 * M
+# Tokens in which the learning rate falls from its height to MIN_RATE of it; after the first it is warmed up again. The model is worth
+# using at the end of each. The MTP block is trained in these windows only.
+DECAYS = ((20.5 * M, 26 * M), (75 * M, TOTAL))
 MIN_RATE = 0.02
-WARMUP = 60  # steps
+WARMUP = 0.2 * M  # tokens
 
 MUON_RATE = 0.02
 ADAM_RATE = 4e-3
@@ -81,8 +84,7 @@ CONTEXT_SHARE = 0.15  # of such positions, drawn at random each step
 INDEX_WEIGHT = 0.3  # of the indexer's distance from the attention it stands for
 MTP_WEIGHT = 0.3
 AVERAGE = 0.998  # of the running mean of the weights, a step
-SELECT_FROM = 0.12  # of TOTAL: attention sees what the indexer selects, and no longer everything
-MTP_FROM = 0.6  # of TOTAL
+SELECT_FROM = 7.5 * M  # from here on attention sees what the indexer selects, and no longer everything
 
 SKIP_SHARE = 0.6  # of the rows: positions run ahead at random places, so that far ones are known
 POSITION_MAX = 1 << 20

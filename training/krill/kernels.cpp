@@ -10,7 +10,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -91,6 +96,27 @@ inline Vector sums_of(Vector* v) {
             v[i] = __builtin_shuffle(v[2 * i], v[2 * i + 1], even) + __builtin_shuffle(v[2 * i], v[2 * i + 1], odd);
     return v[0];
 }
+
+// Products of BF16 pairs, where the CPU has them: lane i of dot_pairs(sum, a, b) is sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1].
+#ifdef __AVX512BF16__
+template <class Value>
+constexpr bool kPairs = std::is_same_v<Value, BFloat16>;
+
+inline __m512i load_pairs(const BFloat16* p) { return _mm512_loadu_si512(p); }
+inline __m512 dot_pairs(__m512 sum, __m512i a, __m512i b) {
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+// Sixteen pairs (low[i], high[i]) of two arrays.
+inline __m512i interleave(const BFloat16* low, const BFloat16* high) {
+    const __m512i l = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)));
+    const __m512i h = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(high)));
+    return _mm512_or_si512(l, _mm512_slli_epi32(h, 16));
+}
+inline std::uint32_t pair(BFloat16 low, BFloat16 high) { return low.bits | static_cast<std::uint32_t>(high.bits) << 16; }
+#else
+template <class Value>
+constexpr bool kPairs = false;
+#endif
 
 // RMS norm and rotary embedding -------------------------------------------------------------------------------------------------
 
@@ -683,11 +709,25 @@ struct Selection {
     }
 };
 
-// The dot products of four vectors of one array with four of another.
-template <class A, class B>
-inline Vector dots_4x4(const A* const* a, const B* const* b, Index width) {
+// The dot products of four vectors with four others, a[i] . b[j] at 4 * i + j.
+template <class Value>
+inline Vector dots_4x4(const Value* const* a, const Value* const* b, Index width) {
     Vector sums[16] = {};
-    for (Index i = 0; i < width; i += kLanes) {
+    Index i = 0;
+#ifdef __AVX512BF16__
+    if constexpr (kPairs<Value>) {
+        for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
+            __m512i x[4];
+            for (int j = 0; j < 4; ++j) x[j] = load_pairs(b[j] + i);
+            for (int h = 0; h < 4; ++h) {
+                const __m512i y = load_pairs(a[h] + i);
+                for (int j = 0; j < 4; ++j)
+                    sums[4 * h + j] = reinterpret_cast<Vector>(dot_pairs(reinterpret_cast<__m512>(sums[4 * h + j]), y, x[j]));
+            }
+        }
+    }
+#endif
+    for (; i < width; i += kLanes) {
         Vector x[4];
         for (int j = 0; j < 4; ++j) x[j] = load_vector(b[j] + i);
         for (int h = 0; h < 4; ++h) {
@@ -725,6 +765,53 @@ void selected_logits(const Value* queries, const Value* entries, const std::int3
     }
 }
 
+// out[h] += sum over entries of p[h, entry] * entry, for one query; p has `columns` columns.
+template <class Value>
+inline void add_values(const Value* p, const Value* const* entries, Value* out, Index heads, Index width, Index columns, Index count,
+                       std::vector<float>& room) {
+    room.resize((heads + 3) * (columns + 1));
+#ifdef __AVX512BF16__
+    if constexpr (kPairs<Value>) {  // two entries at a time
+        const Index pairs = (count + 1) / 2;
+        auto* weights = reinterpret_cast<std::uint32_t*>(room.data());  // [heads + 3, pairs]; heads beyond the end weigh nothing
+        for (Index h = 0; h < heads; ++h)
+            for (Index j = 0; j < pairs; ++j)
+                weights[h * pairs + j] =
+                    pair(p[h * columns + 2 * j], 2 * j + 1 < count ? p[h * columns + 2 * j + 1] : BFloat16{0});
+        std::fill(weights + heads * pairs, weights + (heads + 3) * pairs, 0);
+        for (Index h = 0; h < heads; h += 4)
+            for (Index i = 0; i < width; i += kLanes) {
+                __m512 sums[4] = {};
+                for (Index j = 0; j < pairs; ++j) {
+                    const __m512i values = interleave(entries[2 * j] + i, entries[std::min(2 * j + 1, count - 1)] + i);
+                    for (int a = 0; a < 4; ++a)
+                        sums[a] = dot_pairs(sums[a], values, _mm512_set1_epi32(weights[(h + a) * pairs + j]));
+                }
+                for (Index a = 0; a < std::min<Index>(4, heads - h); ++a) {
+                    Value* to = out + (h + a) * width + i;
+                    store_vector(to, load_vector(to) + reinterpret_cast<Vector>(sums[a]));
+                }
+            }
+        return;
+    }
+#endif
+    float* weights = room.data();
+    for (Index k = 0; k < heads * columns; ++k) weights[k] = load(p[k]);
+    std::fill(weights + heads * columns, weights + (heads + 3) * columns, 0.0f);
+    for (Index h = 0; h < heads; h += 4)
+        for (Index i = 0; i < width; i += kLanes) {
+            Vector sums[4] = {};
+            for (Index j = 0; j < count; ++j) {
+                const Vector value = load_vector(entries[j] + i);
+                for (int a = 0; a < 4; ++a) sums[a] += weights[(h + a) * columns + j] * value;
+            }
+            for (Index a = 0; a < std::min<Index>(4, heads - h); ++a) {
+                Value* to = out + (h + a) * width + i;
+                store_vector(to, load_vector(to) + sums[a]);
+            }
+        }
+}
+
 // out[query, head] += sum over columns of p[query, head, column] * entry.
 template <class Value>
 void selected_values(const Value* p, const Value* entries, const std::int32_t* selected, Value* out, Index batch, Index length,
@@ -732,29 +819,50 @@ void selected_values(const Value* p, const Value* entries, const std::int32_t* s
     const Selection selection{selected, batch, length, first, chunk, heads, width, entry_count, columns};
 #pragma omp parallel
     {
-        std::vector<float> weight_buffer((heads + 3) * columns, 0.0f);
-        float* weights = weight_buffer.data();
+        std::vector<float> room;
+        std::vector<const Value*> chosen(columns);
 #pragma omp for schedule(dynamic, 32)
         for (Index row = 0; row < selection.rows(); ++row) {
-            const std::int32_t* ids = selection.list(row);
             const Index n = selection.count(row);
             if (!n) continue;
-            for (Index k = 0; k < heads * columns; ++k) weights[k] = load(p[row * heads * columns + k]);
-            for (Index h = 0; h < heads; h += 4) {
-                Value* to[4];
-                for (Index a = 0; a < 4; ++a) to[a] = out + selection.query(row) + (h + a) * width;
-                const Index used = std::min<Index>(4, heads - h);
-                for (Index i = 0; i < width; i += kLanes) {
-                    Vector sums[4] = {};
-                    for (Index j = 0; j < n; ++j) {
-                        const Vector value = load_vector(entries + selection.entry(row, ids[j]) + i);
-                        for (int a = 0; a < 4; ++a) sums[a] += weights[(h + a) * columns + j] * value;
-                    }
-                    for (Index a = 0; a < used; ++a) store_vector(to[a] + i, load_vector(to[a] + i) + sums[a]);
-                }
-            }
+            for (Index j = 0; j < n; ++j) chosen[j] = entries + selection.entry(row, selection.list(row)[j]);
+            add_values(p + row * heads * columns, chosen.data(), out + selection.query(row), heads, width, columns, n, room);
         }
     }
+}
+
+// gradients[entry] += sum over heads of dlogits[h, entry] * query[h] + p[h, entry] * dout[h], for one query.
+template <class Value>
+inline void add_entry_gradients(const Value* dlogits, const Value* p, const Value* query, const Value* dout, float* const* gradients,
+                                Index heads, Index width, Index columns, Index count, std::vector<float>& room) {
+    room.resize(heads * std::max(width, 2 * columns));
+#ifdef __AVX512BF16__
+    if constexpr (kPairs<Value>) {  // a query with its gradient
+        auto* pairs = reinterpret_cast<std::uint32_t*>(room.data());  // [heads, width]
+        for (Index i = 0; i < heads * width; i += kLanes) _mm512_storeu_si512(pairs + i, interleave(query + i, dout + i));
+        for (Index j = 0; j < count; ++j)
+            for (Index i = 0; i < width; i += kLanes) {
+                __m512 total = _mm512_loadu_ps(gradients[j] + i);
+                for (Index h = 0; h < heads; ++h)
+                    total = dot_pairs(total, _mm512_loadu_si512(pairs + h * width + i),
+                                      _mm512_set1_epi32(pair(dlogits[h * columns + j], p[h * columns + j])));
+                _mm512_storeu_ps(gradients[j] + i, total);
+            }
+        return;
+    }
+#endif
+    float *dl = room.data(), *pl = dl + heads * columns;
+    for (Index k = 0; k < heads * columns; ++k) {
+        dl[k] = load(dlogits[k]);
+        pl[k] = load(p[k]);
+    }
+    for (Index j = 0; j < count; ++j)
+        for (Index i = 0; i < width; i += kLanes) {
+            Vector total = load_vector(gradients[j] + i);
+            for (Index h = 0; h < heads; ++h)
+                total += dl[h * columns + j] * load_vector(query + h * width + i) + pl[h * columns + j] * load_vector(dout + h * width + i);
+            store_vector(gradients[j] + i, total);
+        }
 }
 
 // dentries [batch, entry_count, width] float += sum over queries and heads of dlogits * query + p * dout. Threads but the first
@@ -771,32 +879,15 @@ void selected_entry_gradients(const Value* dlogits, const Value* p, const Value*
     {
         const int thread = omp_get_thread_num();
         float* sums = thread ? &others[(thread - 1) * size] : dentries;
-        std::vector<float> buffers(2 * heads * columns);
-        float *dl = buffers.data(), *pl = dl + heads * columns;
+        std::vector<float> room;
+        std::vector<float*> chosen(columns);
 #pragma omp for schedule(static)
         for (Index row = 0; row < selection.rows(); ++row) {
-            const std::int32_t* ids = selection.list(row);
-            const Index n = selection.count(row);
-            const Value *q = queries + selection.query(row), *g = dout + selection.query(row);
-            for (Index k = 0; k < heads * columns; ++k) {
-                dl[k] = load(dlogits[row * heads * columns + k]);
-                pl[k] = load(p[row * heads * columns + k]);
-            }
-            for (Index j = 0; j < n; j += 4) {
-                const Index used = std::min<Index>(4, n - j);
-                float* to[4];
-                for (Index a = 0; a < 4; ++a) to[a] = sums + selection.entry(row, ids[std::min(j + a, n - 1)]);
-                for (Index i = 0; i < width; i += kLanes) {
-                    Vector total[4];
-                    for (int a = 0; a < 4; ++a) total[a] = load_vector(to[a] + i);
-                    for (Index h = 0; h < heads; ++h) {
-                        const Vector qh = load_vector(q + h * width + i), gh = load_vector(g + h * width + i);
-                        const float *dlh = dl + h * columns + j, *plh = pl + h * columns + j;
-                        for (Index a = 0; a < used; ++a) total[a] += dlh[a] * qh + plh[a] * gh;
-                    }
-                    for (Index a = 0; a < used; ++a) store_vector(to[a] + i, total[a]);
-                }
-            }
+            const Index n = selection.count(row), at = row * heads * columns;
+            if (!n) continue;
+            for (Index j = 0; j < n; ++j) chosen[j] = sums + selection.entry(row, selection.list(row)[j]);
+            add_entry_gradients(dlogits + at, p + at, queries + selection.query(row), dout + selection.query(row), chosen.data(), heads,
+                                width, columns, n, room);
         }
     }
     for (int t = 1; t < threads; ++t) {
@@ -808,37 +899,50 @@ void selected_entry_gradients(const Value* dlogits, const Value* p, const Value*
 
 // Indexer -----------------------------------------------------------------------------------------------------------------------
 
-// The `count` best of n scores into ids, in ascending order of index; ties go to the lower index. candidates has room for four
-// times as many, 64 at least. Sixteen scores at a time are compared with the worst of the best so far; the few that pass are
-// collected, and every time the room is full the best `count` are kept.
-inline void top_k(const float* scores, Index n, Index count, std::int32_t* ids, std::int32_t* candidates) {
-    const Index room = 4 * std::max(count, kLanes);
-    auto better = [scores](std::int32_t a, std::int32_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; };
-    Index kept = std::min(n, room);
-    for (Index i = 0; i < kept; ++i) candidates[i] = static_cast<std::int32_t>(i);
-    float worst = kNothing * 2;
-    auto shrink = [&] {
-        if (kept <= count) return;
-        std::nth_element(candidates, candidates + count - 1, candidates + kept, better);
-        worst = scores[candidates[count - 1]];
-        kept = count;
-    };
-    Index i = kept;
-    if (i < n) shrink();
-    while (i < n) {
-        const Index end = std::min(n, i + kLanes);
-        float largest = kNothing * 2;
-        for (Index k = i; k < end; ++k) largest = std::max(largest, scores[k]);
-        if (largest > worst) {
-            if (kept + kLanes > room) shrink();
-            for (Index k = i; k < end; ++k)
-                if (scores[k] > worst) candidates[kept++] = static_cast<std::int32_t>(k);
-        }
-        i = end;
+// The `count` best of n > count scores into ids, in ascending order; ties go to the lower index. keys has room for n.
+//
+// Scores become integers of the same order; the largest integer that at least `count` of them reach is found by halving, a pass of
+// comparisons each time, which is faster than any selection that moves elements.
+inline void top_k(const float* scores, Index n, Index count, std::int32_t* ids, std::int32_t* keys) {
+    std::int32_t low = INT32_MAX, high = INT32_MIN;
+    for (Index i = 0; i < n; ++i) {
+        std::int32_t bits;
+        std::memcpy(&bits, scores + i, sizeof bits);
+        keys[i] = bits ^ ((bits >> 31) & INT32_MAX);
+        low = std::min(low, keys[i]);
+        high = std::max(high, keys[i]);
     }
-    shrink();
-    std::sort(candidates, candidates + kept);
-    std::copy(candidates, candidates + kept, ids);
+    std::int32_t reached = 0;  // by how many, when `low` is the threshold
+    while (low < high) {
+        const std::int32_t middle = static_cast<std::int32_t>((static_cast<Index>(low) + high + 1) >> 1);
+        std::int32_t at_least = 0;
+        for (Index i = 0; i < n; ++i) at_least += keys[i] >= middle;
+        if (at_least >= count) {
+            low = middle;
+            reached = at_least;
+            if (reached == count) break;
+        } else {
+            high = middle - 1;
+        }
+    }
+    // More reach it than are wanted: those equal to it, from the lowest index on, as far as they fit.
+    Index equal = n;
+    if (reached != count) {
+        Index above = 0;
+        for (Index i = 0; i < n; ++i) above += keys[i] > low;
+        equal = count - above;
+    }
+    Index kept = 0;
+    for (Index i = 0; i < n; i += kLanes) {
+        const Index end = std::min(n, i + kLanes);
+        bool some = false;
+        for (Index k = i; k < end; ++k) some |= keys[k] >= low;
+        if (!some) continue;
+        for (Index k = i; k < end; ++k) {
+            if (keys[k] < low || (keys[k] == low && equal-- <= 0)) continue;
+            ids[kept++] = static_cast<std::int32_t>(k);
+        }
+    }
 }
 
 // selected [batch, length, columns]: for every query of the chunk the ids of the min(columns, visible) entries with the largest
@@ -849,8 +953,8 @@ void select_entries(const Value* dots, const float* weights, std::int32_t* selec
                     Index chunk, Index heads, Index entry_count, Index ratio, Index columns) {
 #pragma omp parallel
     {
-        std::vector<float> scores(entry_count + kLanes);
-        std::vector<std::int32_t> candidates(4 * std::max<Index>(columns, kLanes));
+        std::vector<float> scores(entry_count);
+        std::vector<std::int32_t> keys(entry_count);
 #pragma omp for schedule(dynamic, 32)
         for (Index row = 0; row < batch * chunk; ++row) {
             const Index b = row / chunk, t = first + row % chunk, visible = (t + 1) / ratio;
@@ -867,7 +971,7 @@ void select_entries(const Value* dots, const float* weights, std::int32_t* selec
                 const float w = weights[(b * length + t) * heads + h];
                 for (Index j = 0; j < visible; ++j) scores[j] += std::max(load(d[j]), 0.0f) * w;
             }
-            top_k(scores.data(), visible, columns, ids, candidates.data());
+            top_k(scores.data(), visible, columns, ids, keys.data());
         }
     }
 }

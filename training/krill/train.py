@@ -35,11 +35,17 @@ from tokenizer import Vocabulary
 _TASK_WEIGHTS = torch.tensor([1.0] + [float(curriculum.TASK_WEIGHT.get(name, 1)) for name in TASK_NAMES])
 
 
-def rate_at(progress: float, step: int) -> float:
-    """Share of the full learning rate: warm-up, level, linear decay."""
-    warm = min(1.0, (step + 1) / curriculum.WARMUP)
-    left = (1 - progress) / curriculum.DECAY
-    return warm * max(curriculum.MIN_RATE, min(1.0, left))
+def decay_at(tokens: int) -> tuple[float, float] | None:
+    return next((window for window in curriculum.DECAYS if window[0] <= tokens < window[1]), None)
+
+
+def rate_at(tokens: int) -> float:
+    """Share of the full learning rate: warm-up, level, linear decay, and again."""
+    began = max((end for _, end in curriculum.DECAYS if end <= tokens), default=0)
+    rate = min(1.0, (tokens - began) / curriculum.WARMUP + 0.01)
+    if window := decay_at(tokens):
+        rate *= max(curriculum.MIN_RATE, (window[1] - tokens) / (window[1] - window[0]))
+    return rate
 
 
 def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, rank: int, workers: int):
@@ -54,8 +60,9 @@ def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, ran
         step += 1
 
 
-def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch.Generator, count_answers, workers: int, always_mtp: bool):
-    """The loss of a worker's rows, its share of the step's: the sum over workers is the mean over the step's answers."""
+def losses(model: Krill, batch: batches.Batch, trained: int, generator: torch.Generator, count_answers, workers: int):
+    """The loss of a worker's rows, its share of the step's: the sum over workers is the mean over the step's answers. `trained`: tokens
+    before this step."""
     tokens = torch.from_numpy(batch.tokens)
     learn = torch.from_numpy(batch.learn)
     rows, length = tokens.shape
@@ -72,8 +79,8 @@ def losses(model: Krill, batch: batches.Batch, progress: float, generator: torch
     at = torch.cat([answer_at, context_at])
     answers = len(answer_at)
 
-    select = progress >= curriculum.SELECT_FROM
-    with_mtp = progress >= curriculum.MTP_FROM or always_mtp
+    select = trained >= curriculum.SELECT_FROM
+    with_mtp = decay_at(trained) is not None
     # The indexer is taught at some positions only: half of them where answers begin, half anywhere.
     queries = torch.randint(0, length, (rows, max(16, length // 16)), generator=generator)
     for row in range(rows):
@@ -161,12 +168,11 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
     report = Report(options, start) if rank == 0 else None
     model.train()
     while tokens < options.total:
-        progress = tokens / options.total
         rows, length = step_shape(options.seed, step, tokens)
         batch = queue.get()
         began = time.perf_counter()
         generator = torch.Generator().manual_seed(hash((options.seed, step, rank)) & 0x7FFFFFFF)
-        loss, facts = losses(model, batch, progress, generator, count_answers, workers, options.mtp)
+        loss, facts = losses(model, batch, tokens, generator, count_answers, workers)
         loss.backward()
         for parameter, view in zip(parameters, views):
             if parameter.grad is None:
@@ -178,7 +184,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         shared.log[rank] = facts["per_task"]
         shared.numbers[rank] = torch.tensor([facts["answer_loss"], facts["context_loss"], facts["index_loss"] / workers, loss.item()])
         barrier.wait()
-        optimizer.step(shared.gradients, rank, workers, rate_at(progress, step))
+        optimizer.step(shared.gradients, rank, workers, rate_at(tokens))
         if rank == 0:
             model.balance_experts(shared.load.sum(0))
         barrier.wait()
@@ -186,11 +192,11 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         tokens += rows * length
         if rank == 0:
             shared.update_average()
-            report.step(step, tokens, length, rows * length / (time.perf_counter() - began), shared, progress)
+            report.step(step, tokens, length, rows * length / (time.perf_counter() - began), shared)
             if report.due_checkpoint() or tokens >= options.total or stop.is_set():
                 save(options.out, shared, optimizer, step, tokens, options)
                 stop_now = stop.is_set()
-                report.checkpoint(shared, step, tokens, progress)
+                report.checkpoint(shared, step, tokens)
                 if stop_now:
                     shared.numbers[:, 3] = float("inf")
         barrier.wait()
@@ -221,7 +227,7 @@ class Report:
     def elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.began
 
-    def step(self, step: int, tokens: int, length: int, speed: float, shared: Shared, progress: float):
+    def step(self, step: int, tokens: int, length: int, speed: float, shared: Shared):
         self.sums += shared.log.sum(0)
         self.numbers += shared.numbers[:, :3].sum(0)
         self.steps += 1
@@ -245,7 +251,7 @@ class Report:
     def due_checkpoint(self) -> bool:
         return time.monotonic() - self.last_save > self.options.save_every
 
-    def checkpoint(self, shared: Shared, step: int, tokens: int, progress: float):
+    def checkpoint(self, shared: Shared, step: int, tokens: int):
         self.last_save = time.monotonic()
         if self.options.eval_every and time.monotonic() - self.last_eval > self.options.eval_every:
             model = Krill(shared.model.config)
@@ -306,8 +312,7 @@ def main(arguments: list[str]):
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--cpus", type=lambda text: [int(part) for part in text.split(",")], default=[], help="CPU of each worker, e.g. 0,1")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--total", type=float, default=curriculum.TOTAL, help="tokens of the whole run")
-    parser.add_argument("--mtp", action="store_true", help="train the MTP block from now on, not only from its place in the curriculum")
+    parser.add_argument("--total", type=float, default=curriculum.TOTAL, help="tokens after which it ends")
     parser.add_argument("--every", type=float, default=15, help="seconds between lines of the log")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
     parser.add_argument("--eval-every", type=float, default=600, help="seconds between held-out scores; 0: never")
