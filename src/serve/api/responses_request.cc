@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "serve/api/json_object.h"
+#include "serve/api/json_output.h"
 #include "serve/api/responses_request_parts.h"
 
 namespace baleen::serve {
@@ -79,6 +80,7 @@ Result<void> read_json_schema(const BodyReader& reader, const PythonJson& format
     if (!schema->is_object()) return reader.wrong_type("text.format.schema", *schema, "a map");
     TRY_ASSIGN(const std::optional<std::string> description, reader.string(format, "description", "text.format"));
     TRY_ASSIGN(const std::optional<bool> strict, reader.boolean(format, "strict", "text.format"));
+    TRY(check_response_schema(*schema));
     request.json_schema = *schema;
     request.prompt.response_format = *schema;
     JsonObject out;

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "serve/api/json_object.h"
+#include "serve/api/json_output.h"
 #include "serve/api/responses_request_parts.h"
 
 namespace baleen::serve {
@@ -51,6 +52,7 @@ class ToolsReader {
         std::set<std::string> names;
         for (const Tool& tool : request_.prompt.tools)
             if (!names.insert(tool.name).second) return invalid_argument("Tool names must be unique");
+        TRY(check_strict_tools(request_.prompt.tools));
         const auto strict = [](const Tool& tool) { return tool.strict; };
         request_.strict_tools =
             !names.empty() && std::all_of(request_.prompt.tools.begin(), request_.prompt.tools.end(), strict);
@@ -64,7 +66,7 @@ class ToolsReader {
         TRY_ASSIGN(const std::string type, reader_.required_string(item, "type", path));
         if (type == "function") {
             TRY_ASSIGN(Tool tool, read_function(item, path));
-            std::string echo = function_echo(tool, item);
+            std::string echo = function_echo(item);
             request_.prompt.tools.push_back(std::move(tool));
             return echo;
         }
@@ -81,7 +83,8 @@ class ToolsReader {
             request_.tools.custom.insert(name);
             return JsonObject().text("type", "custom").text("name", name).done();
         }
-        return is_web_search(type) ? compact_json(item) : std::string();  // the service's own; left out of the prompt
+        if (!is_web_search(type)) return std::string();
+        return echo_of(item, type, {"search_context_size", "user_location"});  // the service's own; not in the prompt
     }
 
     Result<Tool> read_function(const PythonJson& item, const std::string& path) const {
@@ -102,14 +105,19 @@ class ToolsReader {
         return tool;
     }
 
-    static std::string function_echo(const Tool& tool, const PythonJson& item) {
+    // The fields a response repeats, null where the client gave none.
+    static std::string echo_of(const PythonJson& item, std::string_view type,
+                               std::initializer_list<const char*> names) {
         JsonObject out;
-        out.text("type", "function").text("name", tool.name);
-        for (const char* name : {"description", "parameters", "strict"}) {
+        out.text("type", type);
+        for (const char* name : names) {
             const PythonJson* value = item.find(name);
             out.raw(name, value == nullptr ? "null" : compact_json(*value));
         }
         return out.done();
+    }
+    static std::string function_echo(const PythonJson& item) {
+        return echo_of(item, "function", {"name", "description", "parameters", "strict"});
     }
 
     Result<std::string> read_namespace(const PythonJson& item, const std::string& path) {
@@ -133,7 +141,7 @@ class ToolsReader {
             TRY_ASSIGN(Tool tool, read_function(inner, inside));
             if (!members.insert(tool.name).second)
                 return invalid_argument(fmt::format("{}: tool names within a namespace must be unique", inside));
-            echo += (echo.empty() ? "" : ",") + function_echo(tool, inner);
+            echo += (echo.empty() ? "" : ",") + function_echo(inner);
             request_.prompt.tools.push_back(as_member(space, about.value_or(""), std::move(tool)));
         }
         JsonObject out;
