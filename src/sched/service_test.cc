@@ -507,7 +507,7 @@ TEST(Service, IsGoneWithEverythingTold) {
 }
 
 TEST(Service, RequestsThatCannotBe) {
-    Bench bench({.context = 512, .blocks = 40});
+    Bench bench({.context = 128, .blocks = 40});
     bench.open();
     auto sink = std::make_shared<Recorder>();
     const auto code = [&](Job job) { return bench.service->submit(std::move(job), sink).error().code; };
@@ -515,13 +515,13 @@ TEST(Service, RequestsThatCannotBe) {
     EXPECT_EQ(code(job_of({TokenId{5}, TokenId{1024}}, 5)), ErrorCode::invalid_argument);
     EXPECT_EQ(code(job_of({TokenId{-1}}, 5)), ErrorCode::invalid_argument);
     EXPECT_EQ(code(job_of(some_tokens(1, 10), 0)), ErrorCode::invalid_argument);
-    EXPECT_EQ(code(job_of(some_tokens(1, 500), 13)), ErrorCode::resource_exhausted);
+    EXPECT_EQ(code(job_of(some_tokens(1, 116), 13)), ErrorCode::resource_exhausted);
     EXPECT_EQ(code(job_of(some_tokens(1, 10), std::numeric_limits<std::int64_t>::max())), ErrorCode::resource_exhausted);
     Job hot = job_of(some_tokens(1, 10), 5);
     hot.generation.sampling.temperature = -1;
     EXPECT_EQ(code(hot), ErrorCode::invalid_argument);
     EXPECT_EQ(bench.service->stats().submitted, 0u);
-    EXPECT_EQ(bench.submit(job_of(some_tokens(1, 500), 12))->wait()->ids.size(), 12u);  // exactly full
+    EXPECT_EQ(bench.submit(job_of(some_tokens(1, 116), 12))->wait()->ids.size(), 12u);  // exactly full
 }
 
 // ---- a lane that fails
