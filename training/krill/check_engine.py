@@ -97,7 +97,11 @@ def measures(found: torch.Tensor, golden: torch.Tensor) -> list[float]:
     """Largest difference and rms difference over the rms, share of elements that differ by more than a hundredth of it."""
     rms = golden.square().mean().sqrt()
     difference = (found - golden).abs()
-    return [float(difference.max() / rms), float(difference.square().mean().sqrt() / rms), float((difference > rms / 100).double().mean())]
+    return [
+        float(difference.max() / rms),
+        float(difference.square().mean().sqrt() / rms),
+        float((difference > rms / 100).double().mean()),
+    ]
 
 
 def golden_case(
@@ -191,7 +195,9 @@ def table_rows(name: str, tier: str, report: dict) -> list[tuple[str, ...]]:
         worst = [f"{max(one[key] for one in measured):.1e}" if measured else "" for key in ("max", "rms")]
         allowed = f"{checks[0]['tolerance']['rms']:.1e}" if measured else ""
         good = "agrees" if all(check["ok"] for check in checks) else "DIFFERS"
-        rows.append((name, tier, NUMERICS[tier], kind, str(sum(check.get("compared", 0) for check in checks)), *worst, allowed, good))
+        rows.append(
+            (name, tier, NUMERICS[tier], kind, str(sum(check.get("compared", 0) for check in checks)), *worst, allowed, good)
+        )
     return rows
 
 
@@ -205,7 +211,9 @@ def print_table(rows: list[tuple[str, ...]]) -> None:
 def main(arguments: list[str]) -> int:
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", type=Path, nargs="*", help="exported directories or training checkpoints; default: random models")
+    parser.add_argument(
+        "models", type=Path, nargs="*", help="exported directories or training checkpoints; default: random models"
+    )
     parser.add_argument("--engine", type=Path, default=root / "build/release/baleen")
     parser.add_argument("--seed", type=int, default=1, help="of prompts and random models")
     parser.add_argument("--keep", type=Path, help="a folder that does not exist yet, where the golden files stay")

@@ -65,9 +65,11 @@ class Config:
             (self.num_experts_per_tok > self.n_routed_experts, "num_experts_per_tok: more than there are experts"),
             (self.index_head_dim & (self.index_head_dim - 1), "index_head_dim: must be a power of two"),
             (self.qk_rope_head_dim % 2, "qk_rope_head_dim: must be even"),
+            (self.qk_rope_head_dim > min(self.head_dim, self.index_head_dim), "qk_rope_head_dim: larger than a head it turns"),
         ]
         wrong += [
-            (getattr(self, name) % 16, f"{name}: must be a multiple of 16") for name in ("hidden_size", "head_dim", "index_head_dim")
+            (getattr(self, name) % 16, f"{name}: must be a multiple of 16")
+            for name in ("hidden_size", "head_dim", "index_head_dim")
         ]
         for bad, why in wrong:
             if bad:
@@ -208,7 +210,9 @@ class Indexer(nn.Module):
     def keys(self, x: torch.Tensor, run: _Pass) -> torch.Tensor:
         return run.rounding.index_vector(self.compressor(x, run))
 
-    def queries(self, x: torch.Tensor, q_low: torch.Tensor, rotation: torch.Tensor, run: _Pass) -> tuple[torch.Tensor, torch.Tensor]:
+    def queries(
+        self, x: torch.Tensor, q_low: torch.Tensor, rotation: torch.Tensor, run: _Pass
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Of some tokens: queries [tokens, heads, width] and the heads' weights [tokens, heads]."""
         config, rounding = self.config, run.rounding
         (q,) = run.ops.linear(rounding.linear_input(q_low), rounding.fp8_weight(self.wq_b.weight))
@@ -222,10 +226,18 @@ class Indexer(nn.Module):
     def select(self, x: torch.Tensor, q_low: torch.Tensor, keys: torch.Tensor, run: _Pass) -> torch.Tensor:
         queries, weights = self.queries(x, q_low, run.compressed_rotation, run)
         by_row = (run.batch, run.length)
-        return run.ops.select(queries.view(*by_row, *queries.shape[1:]), weights.view(*by_row, -1), keys, 4, self.config.index_topk)
+        return run.ops.select(
+            queries.view(*by_row, *queries.shape[1:]), weights.view(*by_row, -1), keys, 4, self.config.index_topk
+        )
 
     def loss(
-        self, x: torch.Tensor, q_low: torch.Tensor, keys: torch.Tensor, mass: torch.Tensor, selected: torch.Tensor | None, run: _Pass
+        self,
+        x: torch.Tensor,
+        q_low: torch.Tensor,
+        keys: torch.Tensor,
+        mass: torch.Tensor,
+        selected: torch.Tensor | None,
+        run: _Pass,
     ) -> torch.Tensor:
         """Kullback-Leibler divergence of the scores from the attention `mass` [batch, queries, columns], weighted by its sum."""
         rows = run.index_queries
@@ -475,7 +487,7 @@ class Krill(nn.Module):
         y = plain.norm_rope(y, plain.rounding.bf16_weight(norm.weight), None, config.rms_norm_eps)
         return F.linear(y, plain.rounding.bf16_weight(self.head.weight))
 
-    # Balance of the experts ------------------------------------------------------------------------------------------------------
+    # Balance of the experts ----------------------------------------------------------------------------------------------------
 
     def _gates(self, hashed: bool = False) -> list[Gate]:
         return [module for module in self.modules() if isinstance(module, Gate) and module.hashed == hashed]

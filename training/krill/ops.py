@@ -1,7 +1,7 @@
 """The model's operations as fused kernels with gradients: fast on the CPU, equal to the ones in plain.py but for rounding.
 
 Activations are of one type, BF16 where the CPU multiplies it, else float32; parameters, residual streams and their gradients are
-float32. The kernels (kernels.cpp) are compiled by g++ at first use into a cache directory, named by a hash of their source.
+float32. The kernels (kernels/) are compiled by g++ at first use into a cache directory, named by a hash of their source.
 """
 
 import ctypes
@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from formats import Rounding
 
-_SOURCE = Path(__file__).with_name("kernels.cpp")
+_SOURCES = Path(__file__).with_name("kernels")
 _COMPILE = ("g++", "-std=c++20", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-c")
 _LINK = ("g++", "-shared", "-fopenmp")  # apart, as -ffast-math would make the linked library change the process's float mode
-_ROW_STEP = 128  # experts get a multiple of this many rows: few shapes, so few matrix kernels for oneDNN to build
+_ROW_STEP = 64  # experts get a multiple of this many rows: few shapes, so few matrix kernels for oneDNN to build
 _CHUNK = 256  # queries whose logits of compressed entries are held together; they are cut off at what the last one sees
 
 
@@ -37,16 +37,21 @@ def _cpu_name() -> str:
 
 @cache
 def _library() -> ctypes.CDLL:
-    key = hashlib.sha256(_SOURCE.read_bytes() + repr((_COMPILE, _LINK, _cpu_name())).encode()).hexdigest()[:16]
+    files = sorted(_SOURCES.iterdir())
+    key = hashlib.sha256(repr((_COMPILE, _LINK, _cpu_name())).encode())
+    for file in files:
+        key.update(file.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "baleen"
-    path = folder / f"krill-kernels-{key}.so"
+    path = folder / f"krill-kernels-{key.hexdigest()[:16]}.so"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        sources = [file for file in files if file.suffix == ".cpp"]
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            for command in ((*_COMPILE, _SOURCE, "-o", f"{work}/kernels.o"), (*_LINK, f"{work}/kernels.o", "-o", f"{work}/kernels.so")):
-                done = subprocess.run(command, capture_output=True, text=True)
+            objects = [f"{file.stem}.o" for file in sources]
+            for command in ((*_COMPILE, *map(str, sources)), (*_LINK, *objects, "-o", "kernels.so")):
+                done = subprocess.run(command, cwd=work, capture_output=True, text=True)
                 if done.returncode:
-                    raise RuntimeError(f"cannot build the training kernels: {' '.join(map(str, command))}\n{done.stderr}")
+                    raise RuntimeError(f"cannot build the training kernels: {' '.join(command)}\n{done.stderr}")
             os.rename(f"{work}/kernels.so", path)  # at once, should another process build it too
     return ctypes.CDLL(path)
 
@@ -153,6 +158,8 @@ class _NormRope(torch.autograd.Function):
     def forward(ctx, x: torch.Tensor, weight, rotation, eps: float, normalize: bool, direction: float):
         tokens, heads, width = x.shape
         rope_width = rotation.shape[-1] if rotation is not None else 0
+        if rope_width > width:
+            raise ValueError(f"a rotation of {rope_width} components does not fit in {width}")
         keep, address, stride = _strided(x.flatten(1) if x.stride(1) == width or heads == 1 else x.contiguous().flatten(1))
         out = x.new_empty(x.shape)
         inverse_rms = torch.empty(tokens * heads) if normalize else None
@@ -253,16 +260,18 @@ class _Pool(torch.autograd.Function):
 
 
 class _Attention(torch.autograd.Function):
-    """The window in blocks of 2 * window keys; compressed entries in chunks of queries, or gathered where they are selected."""
+    """The window in blocks of queries; compressed entries in chunks of queries, or gathered where they are selected."""
 
     @staticmethod
     def forward(ctx, q, kv, entries, sink, selected, window: int, ratio: int, mass_rows):
         batch, length, heads, width = q.shape
-        blocks = batch * length // window
+        block = _window_block(window)
+        blocks = length // block
         scale = width**-0.5
-        padded = F.pad(kv, (0, 0, window, 0)).view(batch, length // window + 1, window, width)
-        keys = torch.cat([padded[:, :-1], padded[:, 1:]], 2).view(blocks, 2 * window, width)
-        window_p = torch.bmm(q.view(blocks, window * heads, width), keys.transpose(1, 2))
+        padded = F.pad(kv, (0, 0, window, 0))
+        overlapping = (window + length) * width, block * width, width, 1
+        keys = padded.as_strided((batch, blocks, window + block, width), overlapping).reshape(-1, window + block, width)
+        window_p = torch.bmm(q.view(batch * blocks, block * heads, width), keys.transpose(1, 2))
         chunks = _chunks(length, ratio, entries, selected)
         entry_p = []
         for first, end, columns in chunks:
@@ -273,8 +282,8 @@ class _Attention(torch.autograd.Function):
                       entries.shape[1], columns)  # fmt: skip
             elif columns:
                 logits = torch.bmm(_rows(q, first, end), entries[:, :columns].transpose(1, 2))
-            _call("softmax_forward", q.dtype, window_p, logits, sink, batch, length, first, end - first, heads, window, columns,
-                  ratio, scale)  # fmt: skip
+            _call("softmax_forward", q.dtype, window_p, logits, sink, batch, length, first, end - first, heads, window, block,
+                  columns, ratio, scale)  # fmt: skip
             entry_p.append(logits)
         out = torch.bmm(window_p, keys).view(q.shape)
         for (first, end, columns), p in zip(chunks, entry_p):
@@ -292,9 +301,9 @@ class _Attention(torch.autograd.Function):
         q, keys, entries, sink, selected, window_p, *entry_p = ctx.saved_tensors
         batch, length, heads, width = q.shape
         window, scale = ctx.window, width**-0.5
-        blocks = batch * length // window
+        block = _window_block(window)
         dout = dout.contiguous()
-        q_blocks, dout_blocks = q.view(blocks, window * heads, width), dout.view(blocks, window * heads, width)
+        q_blocks, dout_blocks = (x.view(-1, block * heads, width) for x in (q, dout))
         window_g = torch.bmm(dout_blocks, keys.transpose(1, 2))
         entry_g = []
         dsink = torch.zeros_like(sink)
@@ -307,7 +316,7 @@ class _Attention(torch.autograd.Function):
             elif columns:
                 g = torch.bmm(_rows(dout, first, end), entries[:, :columns].transpose(1, 2))
             _call("softmax_backward", q.dtype, window_p, p, window_g, g, dsink, batch, length, first, end - first, heads, window,
-                  columns, ctx.ratio, scale)  # fmt: skip
+                  block, columns, ctx.ratio, scale)  # fmt: skip
             entry_g.append(g)
         dq = torch.bmm(window_g, keys).view(q.shape)
         dentries = torch.zeros(entries.shape) if entries is not None else None
@@ -320,11 +329,18 @@ class _Attention(torch.autograd.Function):
                 dentries[:, :columns] += torch.bmm(g.transpose(1, 2), _rows(q, first, end))
                 dentries[:, :columns] += torch.bmm(p.transpose(1, 2), _rows(dout, first, end))
         dkeys = torch.bmm(window_g.transpose(1, 2), q_blocks).baddbmm_(window_p.transpose(1, 2), dout_blocks)
-        dkeys = dkeys.view(batch, length // window, 2, window, width)
-        dkv = dkeys[:, :, 1].contiguous()
-        dkv[:, :-1] += dkeys[:, 1:, 0]
+        dkeys = dkeys.view(batch, length // block, window // block + 1, block * width)
+        dkv = torch.zeros(batch, window // block + length // block, block * width)
+        for place in range(dkeys.shape[2]):
+            dkv[:, place : place + dkeys.shape[1]] += dkeys[:, :, place]
+        dkv = dkv[:, window // block :].to(q.dtype).reshape(batch, length, width)
         dentries = dentries.to(entries.dtype) if entries is not None else None
-        return dq, dkv.view(batch, length, width), dentries, dsink, None, None, None, None
+        return dq, dkv, dentries, dsink, None, None, None, None
+
+
+def _window_block(window: int) -> int:
+    """Queries that share a block of window + block keys: the smaller, the fewer keys are masked, and the smaller the products."""
+    return window // 2 if window % 2 == 0 and window >= 32 else window
 
 
 def _rows(q: torch.Tensor, first: int, end: int) -> torch.Tensor:
@@ -428,6 +444,23 @@ class _Experts(torch.autograd.Function):
         dweights = drow_weights[slots].view(tokens, ctx.k)
         dshared_w13, dshared_w2 = (dshared_gate_up.t() @ x).float(), (dout.t() @ shared_hidden).float()
         return dx, None, dweights, dw13.float(), dw2.float(), dshared_w13, dshared_w2, None
+
+
+# Optimiser ---------------------------------------------------------------------------------------------------------------------
+
+
+def muon_momentum(gradients: torch.Tensor, momentum: torch.Tensor, share: float, update: torch.Tensor) -> bool:
+    """gradients [workers, n] (columns of a wider array) are summed and move `momentum`; `update`, of an activation type, is what
+    to take from the parameter. Whether it is anything but 0."""
+    used = ctypes.c_int32()
+    _call("muon_momentum", update.dtype, ctypes.c_void_p(gradients.data_ptr()), gradients.stride(0), gradients.shape[0], momentum,
+          update, update.numel(), share, ctypes.byref(used))  # fmt: skip
+    return bool(used.value)
+
+
+def add_scaled(to: torch.Tensor, x: torch.Tensor, factor: float) -> None:
+    """to += factor * x, for float32 `to` and x of an activation type."""
+    _call("add_scaled", x.dtype, to, x, to.numel(), factor)
 
 
 # All of them -------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Plain:
         self.rounding = rounding
         self.p_scale = p_scale
 
-    # Linear layers ---------------------------------------------------------------------------------------------------------------
+    # Linear layers -------------------------------------------------------------------------------------------------------------
 
     def linear(self, x: torch.Tensor, *weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Several linear layers of one input, rounded to BF16."""
@@ -38,7 +38,7 @@ class Plain:
         """x [tokens, groups, in] times weight [groups, out, in]: [tokens, groups * out]."""
         return self.rounding.bf16(torch.einsum("tgi,goi->tgo", x, weight)).flatten(1)
 
-    # Norm and rotary embedding ---------------------------------------------------------------------------------------------------
+    # Norm and rotary embedding -------------------------------------------------------------------------------------------------
 
     def norm_rope(
         self,
@@ -65,7 +65,7 @@ class Plain:
             x = torch.cat([x[..., :split], bf16(turned)], -1)
         return x
 
-    # Hyper-connections -----------------------------------------------------------------------------------------------------------
+    # Hyper-connections ---------------------------------------------------------------------------------------------------------
 
     def mhc_pre(
         self,
@@ -95,7 +95,7 @@ class Plain:
         """The streams after a sublayer with output v: comb[j][k] carries stream j to stream k."""
         return self.rounding.bf16(post[:, :, None] * v[:, None] + torch.einsum("tjk,tjd->tkd", comb, streams))
 
-    # Attention -------------------------------------------------------------------------------------------------------------------
+    # Attention -----------------------------------------------------------------------------------------------------------------
 
     def pool(self, values: torch.Tensor, gates: torch.Tensor, ape: torch.Tensor) -> torch.Tensor:
         """The compressor's softmax pooling [4.4, 9-10] of values and gates [batch, length, width or 2 * width].
@@ -177,7 +177,7 @@ class Plain:
                 mass = mass.gather(2, ids.clamp_min(0)) * (ids >= 0)
         return out, mass
 
-    # Experts ---------------------------------------------------------------------------------------------------------------------
+    # Experts -------------------------------------------------------------------------------------------------------------------
 
     def experts(
         self,

@@ -42,7 +42,9 @@ class Fp4(unittest.TestCase):
         weight = torch.randn(3, 40, 128)
         codes, scale = formats.quantize_fp4(weight)
         self.assertEqual(scale.shape, (3, 40, 4))
-        back = formats.dequantize_fp4(formats.unpack_fp4(formats.pack_fp4(codes)), formats.scale_values(formats.scale_bytes(scale)))
+        back = formats.dequantize_fp4(
+            formats.unpack_fp4(formats.pack_fp4(codes)), formats.scale_values(formats.scale_bytes(scale))
+        )
         self.assertTrue(torch.equal(back, formats.round_fp4_weight(weight)))
         self.assertTrue(torch.equal(formats.round_fp4_weight(back), back))
 
@@ -87,7 +89,9 @@ class Fp8(unittest.TestCase):
         self.assertEqual(values.dtype, torch.float8_e4m3fn)
         back = formats.dequantize_fp8(values, formats.scale_values(formats.scale_bytes(scale)))
         self.assertTrue(torch.equal(back, formats.round_fp8_weight(weight)))
-        self.assertLess(((back - weight).abs() / scale.repeat_interleave(128, 1)[:, :200].repeat_interleave(128, 2)[..., :260]).max(), 16.1)
+        self.assertLess(
+            ((back - weight).abs() / scale.repeat_interleave(128, 1)[:, :200].repeat_interleave(128, 2)[..., :260]).max(), 16.1
+        )
         self.assertLess(((back - weight).norm() / weight.norm()).item(), 0.03)
 
 

@@ -22,7 +22,9 @@ def leaf(*shape: int, scale: float = 1.0, shift: float = 0.0) -> torch.Tensor:
 
 def run(operation, inputs: list[torch.Tensor], dtype: torch.dtype, activations: set[int]) -> tuple[list, list]:
     """Results and gradients, in float64, of an operation that gets copies of the inputs, those named in the right dtype."""
-    copies = [x.detach().to(dtype if at in activations else parameter_dtype(dtype)).requires_grad_() for at, x in enumerate(inputs)]
+    copies = [
+        x.detach().to(dtype if at in activations else parameter_dtype(dtype)).requires_grad_() for at, x in enumerate(inputs)
+    ]
     results = [result for result in operation(*copies) if result is not None]
     torch.manual_seed(99)
     weights = [torch.randn(result.shape) for result in results]
@@ -95,7 +97,13 @@ class Twins(unittest.TestCase):
 
     def test_mhc(self):
         for tokens in (1, 16, 37):
-            inputs = [leaf(tokens, 4, DIM), leaf(24, 4 * DIM, scale=0.2), leaf(3, scale=0.3, shift=0.5), leaf(24), leaf(DIM, shift=1)]
+            inputs = [
+                leaf(tokens, 4, DIM),
+                leaf(24, 4 * DIM, scale=0.2),
+                leaf(3, scale=0.3, shift=0.5),
+                leaf(24),
+                leaf(DIM, shift=1),
+            ]
 
             def operation(ops, *parameters):
                 streams, x, post, comb = ops.mhc_pre(*parameters, EPS, EPS, 20)
@@ -112,9 +120,13 @@ class Twins(unittest.TestCase):
         streams[0, 0, 0] = 1
         rms = (1 / (4 * DIM) + EPS) ** 0.5  # fn sees 1 / rms of it
         for ops in (Plain(torch.float32), Fused(torch.float32)):
-            _, _, post, comb = ops.mhc_pre(streams, fn * rms, torch.tensor([1, 0.5, 2]), torch.arange(24) * 0.01, torch.ones(DIM), EPS, EPS, 20)
+            _, _, post, comb = ops.mhc_pre(
+                streams, fn * rms, torch.tensor([1, 0.5, 2]), torch.arange(24) * 0.01, torch.ones(DIM), EPS, EPS, 20
+            )
             torch.testing.assert_close(post[0], torch.tensor([1.11942730, 0.90033201, 1.17808087, 0.86090755]), rtol=0, atol=2e-6)
-            torch.testing.assert_close(comb.view(4, 4)[0], torch.tensor([0.04167738, 0.45840137, 0.04167738, 0.45824292]), rtol=0, atol=2e-6)
+            torch.testing.assert_close(
+                comb.view(4, 4)[0], torch.tensor([0.04167738, 0.45840137, 0.04167738, 0.45824292]), rtol=0, atol=2e-6
+            )
             torch.testing.assert_close(comb.view(4, 4).sum(0), torch.full((4,), 1 - 1e-6), rtol=0, atol=1e-6)
 
     def test_pool(self):
