@@ -92,6 +92,7 @@ class Running {
     Running& operator=(const Running&) = delete;
 
     void interrupt() const { ::kill(process_, SIGINT); }
+    void kill() const { ::kill(process_, SIGKILL); }
     std::string out() const { return folder_.read("out"); }
 
     Ran wait(int seconds = 120) {

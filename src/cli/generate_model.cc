@@ -18,9 +18,6 @@ namespace baleen::cli {
 namespace {
 
 constexpr std::size_t kSmallFileBytes = std::size_t{1} << 20;
-// A step of a model this small takes less time than a sleeping thread needs to wake: on a busy machine a second thread
-// made krill a hundred times slower, on a quiet one hardly faster.
-constexpr std::uint64_t kOneThreadBytes = std::uint64_t{32} << 20;
 
 bool is_there(const std::filesystem::path& path) {
     std::error_code error;

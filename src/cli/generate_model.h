@@ -28,6 +28,10 @@ struct ModelOptions {
 };
 void add_model_options(CLI::App& app, ModelOptions& options);
 
+// A step of a model this small takes less time than a sleeping thread needs to wake: on a busy machine a second thread
+// made krill a hundred times slower, on a quiet one hardly faster. So one thread, unless the user says otherwise.
+inline constexpr std::uint64_t kOneThreadBytes = std::uint64_t{32} << 20;
+
 struct ModelFiles {
     std::filesystem::path directory;
     model::Config config;
