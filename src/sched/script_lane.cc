@@ -185,7 +185,7 @@ const LaneStep& ScriptLane::step(double now) {
     }
     step_.stream_rows = static_cast<int>(step_.rows.size());
     step_.due.reset();
-    if (next > now) step_.due = std::isinf(next) ? now : next;
+    if (next > now && next < INFINITY) step_.due = next;
     return step_;
 }
 
