@@ -13,8 +13,11 @@
 #include "cli/demo.h"
 #include "cli/generate.h"
 #include "cli/inspect.h"
+#include "cli/keys.h"
+#include "cli/serve.h"
 #include "cli/synth.h"
 #include "cli/tokenize.h"
+#include "cli/usage.h"
 #include "cli/verify.h"
 
 namespace {
@@ -57,12 +60,15 @@ int main(int argc, char** argv) {
         add_chat(app),
         add_generate(app),
         add_batch(app),
+        add_serve(app),
         add_inspect(app),
         add_synth(app),
         add_tokenize(app),
         add_encode(app),
         add_bench(app),
         add_verify(app),
+        add_keys(app),
+        add_usage(app),
     };
 
     try {

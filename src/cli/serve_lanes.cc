@@ -49,7 +49,7 @@ sched::EngineLaneOptions lane_options(const serve::SchedulerSettings& settings) 
     options.streams_max = static_cast<int>(settings.streams_max);
     options.state_bytes_max = settings.state_bytes;
     options.batch.share = static_cast<double>(settings.prefill_share_percent) / 100;
-    options.batch.share_least = static_cast<double>(settings.prefill_least_ms) / 1000;
+    options.batch.share_least = static_cast<double>(settings.prefill_least_us) / 1e6;
     options.batch.share_most = static_cast<double>(settings.prefill_most_ms) / 1000;
     options.batch.alone_seconds = static_cast<double>(settings.prefill_alone_ms) / 1000;
     options.warm.bytes_max = settings.warm_bytes;

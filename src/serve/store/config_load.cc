@@ -67,15 +67,22 @@ class Loader {
         return read_tables(root_, loaded_.file, loaded_.config);
     }
     Result<LoadedConfig> checked() {
-        if (loaded_.config.data_dir.empty())
-            return invalid_argument("data_dir: there is no HOME to put it in; give --data-dir DIR");
+        TRY(need_data_dir());
         const Result<void> good = check(loaded_.config);
         if (!good.ok()) return located(good.error());
         return std::move(loaded_);
     }
-    const std::filesystem::path& data_dir() const { return loaded_.config.data_dir; }
+    Result<ServeConfig> unchecked() {
+        TRY(need_data_dir());
+        return std::move(loaded_.config);
+    }
 
   private:
+    Result<void> need_data_dir() const {
+        if (loaded_.config.data_dir.empty())
+            return invalid_argument("data_dir: there is no HOME to put it in; give --data-dir DIR");
+        return Ok{};
+    }
     Result<void> read_file() {
         loaded_.file = sources_.file.empty() ? variable(sources_, kConfigVariable) : sources_.file;
         if (loaded_.file.empty()) return Ok{};
@@ -172,11 +179,10 @@ Result<LoadedConfig> load_config(const ConfigSources& sources) {
     return loader.checked();
 }
 
-Result<std::filesystem::path> load_data_dir(const ConfigSources& sources) {
+Result<ServeConfig> load_unchecked(const ConfigSources& sources) {
     Loader loader(sources);
     TRY(loader.read_all());
-    if (!loader.data_dir().empty()) return loader.data_dir();
-    return invalid_argument("data_dir: there is no HOME to find it in; give --data-dir DIR");
+    return loader.unchecked();
 }
 
 std::string print_config(const LoadedConfig& loaded) {

@@ -28,9 +28,9 @@ struct LoadedConfig {
 };
 Result<LoadedConfig> load_config(const ConfigSources& sources);
 
-// The folder of keys and ledger alone, from the same sources, for commands that need no more: other settings are not checked
-// against each other.
-Result<std::filesystem::path> load_data_dir(const ConfigSources& sources);
+// For commands that use the data directory and little else, from the same sources: there is one, and settings are not checked
+// against each other, so that a fault in what they do not use does not stop them.
+Result<ServeConfig> load_unchecked(const ConfigSources& sources);
 
 // All of it as one TOML file that means the same, with a comment on each line that says where it came from.
 std::string print_config(const LoadedConfig& loaded);

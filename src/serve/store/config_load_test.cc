@@ -5,13 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 
-#include "sched/service.h"
 #include "sched/engine_lane.h"
+#include "sched/service.h"
 #include "serve/store/calendar.h"
 #include "serve/store/settings.h"
 #include "serve/store/test_support.h"
@@ -61,14 +62,14 @@ TEST_F(Config, DefaultsAreAsDocumented) {
     const sched::ServiceOptions service;
     const sched::EngineLaneOptions lane;
     EXPECT_EQ(config.scheduler.queue_max, service.queue_max);
-    EXPECT_EQ(config.scheduler.patience_ms, service.patience_seconds * 1000);
+    EXPECT_EQ(config.scheduler.patience_ms, std::llround(service.patience_seconds * 1000));
     EXPECT_EQ(config.scheduler.streams_max, lane.streams_max);
     EXPECT_EQ(config.scheduler.state_bytes, lane.state_bytes_max);
     EXPECT_EQ(config.scheduler.warm_bytes, lane.warm.bytes_max);
-    EXPECT_EQ(config.scheduler.prefill_share_percent, lane.batch.share * 100);
-    EXPECT_EQ(config.scheduler.prefill_least_ms, lane.batch.share_least * 1000);
-    EXPECT_EQ(config.scheduler.prefill_most_ms, lane.batch.share_most * 1000);
-    EXPECT_EQ(config.scheduler.prefill_alone_ms, lane.batch.alone_seconds * 1000);
+    EXPECT_EQ(config.scheduler.prefill_share_percent, std::llround(lane.batch.share * 100));
+    EXPECT_EQ(config.scheduler.prefill_least_us, std::llround(lane.batch.share_least * 1e6));
+    EXPECT_EQ(config.scheduler.prefill_most_ms, std::llround(lane.batch.share_most * 1000));
+    EXPECT_EQ(config.scheduler.prefill_alone_ms, std::llround(lane.batch.alone_seconds * 1000));
     EXPECT_EQ(config.engine.rows_per_step, engine::EngineOptions().rows_per_step);
 }
 
@@ -317,17 +318,20 @@ TEST(Settings, OtherVariablesOfTheProgramAreKnown) {
     EXPECT_GE(found, 2);
 }
 
-TEST(Settings, DataDirectoryAloneNeedsNoSoundConfiguration) {
+TEST(Settings, ToolsNeedNoSoundConfiguration) {
     ConfigSources sources;
+    const auto data_dir = [&sources] { return load_unchecked(sources)->data_dir; };
     sources.environment = {{"XDG_DATA_HOME", "/data"}, {"HOME", "/x"}};
-    EXPECT_EQ(load_data_dir(sources).value(), "/data/baleen");
+    EXPECT_EQ(data_dir(), "/data/baleen");
     sources.environment["XDG_DATA_HOME"] = "relative";
-    EXPECT_EQ(load_data_dir(sources).value(), "/x/.local/share/baleen");
-    sources.flags = {{"data_dir", "/elsewhere"}, {"tls.certificate", "half"}};
-    EXPECT_EQ(load_data_dir(sources).value(), "/elsewhere");
+    EXPECT_EQ(data_dir(), "/x/.local/share/baleen");
+    sources.flags = {{"data_dir", "/elsewhere"}, {"tls.certificate", "half"}, {"currency", "CNY"}};
+    EXPECT_EQ(data_dir(), "/elsewhere");
+    EXPECT_EQ(load_unchecked(sources)->currency, Currency::cny);
+    EXPECT_FALSE(load_config(sources).ok());
     sources.flags = {};
     sources.environment = {};
-    EXPECT_FALSE(load_data_dir(sources).ok());
+    EXPECT_FALSE(load_unchecked(sources).ok());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -76,6 +77,15 @@ Result<void> create_private(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+Result<void> make_private_directory(const std::filesystem::path& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return Ok{};
+    std::filesystem::create_directories(path, error);
+    if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+    if (error) return io_error(fmt::format("{}: {}", path.string(), error.message()));
+    return Ok{};
+}
 
 Database::Connection::~Connection() { sqlite3_close_v2(handle); }
 void Statement::Finalize::operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }

@@ -97,6 +97,9 @@ class Transaction {
     Database* database_;
 };
 
+// Makes a folder and those above it; the folder itself for its owner alone (0700). One that is there stays as it is.
+Result<void> make_private_directory(const std::filesystem::path& path);
+
 inline constexpr const char* kDatabaseName = "baleen.db";  // in the data directory
 
 }  // namespace baleen::serve

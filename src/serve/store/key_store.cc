@@ -81,6 +81,7 @@ std::optional<std::int64_t> period_of(const std::optional<Rate>& rate) { return 
 }  // namespace
 
 Result<std::unique_ptr<KeyStore>> KeyStore::open(const std::filesystem::path& data_dir, Database::Mode mode) {
+    if (mode == Database::Mode::create) TRY(make_private_directory(data_dir));
     TRY_ASSIGN(Database database, Database::open(data_dir / kDatabaseName, mode));
     TRY_ASSIGN(Statement version, database.prepare("PRAGMA data_version"));
     return std::unique_ptr<KeyStore>(new KeyStore(std::move(database), std::move(version)));

@@ -32,15 +32,6 @@ Result<bool> insert(Database& database, Statement& statement, const UsageRow& ro
     return database.changed_rows() > 0;
 }
 
-Result<void> make_private_directory(const std::filesystem::path& path) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error)) return Ok{};
-    std::filesystem::create_directories(path, error);
-    if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
-    if (error) return io_error(fmt::format("{}: {}", path.string(), error.message()));
-    return Ok{};
-}
-
 // Held until the descriptor is closed, also by death.
 Result<io::Descriptor> take_lock(const std::filesystem::path& path) {
     io::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

@@ -40,13 +40,14 @@ struct EngineSettings {
     bool mtp = false;
 };
 
-// Names and meanings of sched::ServiceOptions, EngineLaneOptions, BatchLimits and WarmLimits; times in milliseconds.
+// Names and meanings of sched::ServiceOptions, EngineLaneOptions, BatchLimits and WarmLimits; times in milliseconds or, where
+// steps can be that short, microseconds.
 struct SchedulerSettings {
     std::int64_t streams_max = 0;  // at once; 0: what state_bytes holds
     std::int64_t state_bytes = std::int64_t{4} << 30;
     std::int64_t warm_bytes = std::int64_t{256} << 20;
     std::int64_t prefill_share_percent = 100;  // of what running streams take of a step
-    std::int64_t prefill_least_ms = 1;
+    std::int64_t prefill_least_us = 100;
     std::int64_t prefill_most_ms = 2000;
     std::int64_t prefill_alone_ms = 250;
     std::int64_t queue_max = 1024;
