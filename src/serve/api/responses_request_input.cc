@@ -83,6 +83,7 @@ class InputReader {
         message.role = role == "system" || (role == "developer" && v41) ? Role::system : Role::user;
         message.content = std::move(parts);
         messages_.push_back(std::move(message));
+        thought_nothing_ = false;
         return Ok();
     }
 
@@ -114,15 +115,16 @@ class InputReader {
             if (i > 0) text += '\n';
             text += piece;
         }
+        const bool open = !messages_.empty() && messages_.back().role == Role::assistant;
+        if (text.empty()) {  // no turn of its own, but a turn that follows was thought about
+            thought_nothing_ = !open;
+            return Ok();
+        }
         // Text that was said already ends a turn: what is thought after it belongs to the next.
-        if (!messages_.empty() && messages_.back().role == Role::assistant &&
-            !messages_.back().content.front().text.empty())
+        if (open && !messages_.back().content.front().text.empty())
             messages_.push_back(Message::of(Role::assistant, ""));
         std::optional<std::string>& thought = answer().reasoning_content;
-        if (!thought || thought->empty())
-            thought = text;
-        else if (!text.empty())
-            *thought += '\n' + text;
+        thought = thought && !thought->empty() ? *thought + '\n' + text : text;
         return Ok();
     }
 
@@ -130,6 +132,8 @@ class InputReader {
     Message& answer() {
         const bool open = !messages_.empty() && messages_.back().role == Role::assistant;
         if (!open) messages_.push_back(Message::of(Role::assistant, ""));
+        if (!open && thought_nothing_) messages_.back().reasoning_content = "";
+        thought_nothing_ = false;
         return messages_.back();
     }
 
@@ -268,6 +272,7 @@ class InputReader {
     std::vector<text::ToolCall> calls_;       // of the turn being gathered, not in messages_ yet
     std::set<std::string> open_;              // of these, without an output yet
     std::map<std::string, Message> results_;  // the others' outputs, by id
+    bool thought_nothing_ = false;            // reasoning without text came, and no turn since
     std::vector<Message> messages_;
 };
 

@@ -143,6 +143,10 @@ TEST(ResponsesRequest, ItemsOfOneAnswer) {
                             kUser + thought("r1") + call("c") + output("c") + thought("r2") + call("d") + output("d"))),
               "U:qA:<think>r1</think>" + block(kOne) + "U:<tool_result>r</tool_result>A:<think>r2</think>" +
                   block(kOne) + "U:<tool_result>r</tool_result>A:<think>");
+    // Reasoning without text is no turn by itself.
+    EXPECT_EQ(turns_of(with(kTools, kUser + thought("") + "," + kUser)), "U:q\n\nqA:<think>");
+    EXPECT_EQ(turns_of(with(kTools, kUser + assistant("a") + thought("") + assistant("b") + "," + kUser)),
+              "U:qA:<think></think>a\n\nbEU:qA:<think>");
     // Without content there is nothing to think again; what encrypted_content holds is not read.
     EXPECT_EQ(turns_of(with(kTools, kUser + R"(,{"type":"reasoning","summary":[],"encrypted_content":"abc"})" +
                                         assistant("a") + "," + kUser)),
@@ -330,6 +334,7 @@ TEST(ResponsesRequest, StrictReasoning) {
     EXPECT_EQ(error_of(with(kTools, history), strict),
               "The `reasoning_content` in the thinking mode must be passed back to the API.");
     EXPECT_EQ(error_of(with(kTools, kUser + thought("r") + call("a") + output("a")), strict), "accepted");
+    EXPECT_EQ(error_of(with(kTools, kUser + thought("") + call("a") + output("a")), strict), "accepted");
     EXPECT_EQ(error_of(with("", history), strict), "accepted");
 }
 
