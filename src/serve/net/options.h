@@ -38,6 +38,8 @@ struct Limits {
     // After an answer that ends the connection: time for the peer to read it while its own bytes are thrown away.
     std::chrono::milliseconds linger_timeout = std::chrono::seconds(5);
 };
+static_assert(Limits{}.target_bytes_max < Limits{}.head_bytes_max, "a long target is told apart from long headers");
+static_assert(2 * Limits{}.body_bytes_max <= Limits{}.bodies_bytes_max, "one large body must not keep all others out");
 
 struct TlsFiles {
     std::string certificate_chain;  // PEM, the server's own first

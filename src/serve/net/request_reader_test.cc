@@ -164,7 +164,7 @@ TEST(RequestReader, RefusesWhatIsNotHttp) {
         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\nY: b\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n", 400},
-        {std::string("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 36), 400},
+        {std::string("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 33), 400},
         {head + "Content-Length: -1\r\n\r\n", 400},
         {head + "Content-Length: 1x\r\n\r\n", 400},
         {head + "Content-Length: \r\n\r\n", 400},

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -202,7 +203,16 @@ Result<void> Server::start() {
     for (const auto& listener : impl_->listeners) impl_->accept(*listener);
     impl_->thread = std::thread([impl = impl_.get()] {
         const auto work = asio::make_work_guard(impl->loop);
-        impl->loop.run();
+        // Handlers are guarded where they are called; what comes up here is memory that ran out. The connection it happened to
+        // meets its deadline, the others go on.
+        for (bool running = true; running;) {
+            try {
+                impl->loop.run();
+                running = false;
+            } catch (const std::exception&) {
+                ++impl->hub.faults;
+            }
+        }
     });
     return {};
 }

@@ -1,5 +1,5 @@
-// What one piece of a streamed answer costs from Exchange::write to the socket: streams of server-sent events at a steady pace, read
-// by clients in a process of their own, so that this one's CPU time is the producer's and the network thread's alone. Not built:
+// What one piece of a streamed answer costs from Exchange::write to the socket, and what idle connections cost: clients are in a
+// process of their own, so that this one's CPU time is the producer's and the network thread's alone. Not built:
 //   g++ -std=c++23 -O2 -Isrc src/serve/net/server_bench.cc build/release/libbaleen_serve.a build/release/libbaleen_base.a
 //       -lssl -lcrypto -lfmt -lpthread -o server_bench
 //   server_bench [seconds]
@@ -14,6 +14,8 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -44,22 +46,22 @@ class Collect : public Handler {
     std::vector<std::shared_ptr<Exchange>> exchanges;
 };
 
-// Reads everything that comes on `streams` connections until the server ends them.
-[[noreturn]] void read_streams(std::uint16_t port, int streams) {
+// Opens connections, asks on each if they are `streams`, and reads what comes until the server ends them.
+[[noreturn]] void be_clients(std::uint16_t port, int connections, bool streams) {
     std::vector<pollfd> sockets;
-    for (int i = 0; i < streams; ++i) {
+    for (int i = 0; i < connections; ++i) {
         const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) std::_Exit(1);
-        const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        if (::send(fd, request, sizeof(request) - 1, 0) < 0) std::_Exit(1);
+        const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        if (streams && ::send(fd, request.data(), request.size(), 0) < 0) std::_Exit(1);
         sockets.push_back({fd, POLLIN, 0});
     }
     std::vector<char> buffer(1 << 16);
-    int open = streams;
+    int open = connections;
     while (open > 0) {
         ::poll(sockets.data(), sockets.size(), -1);
         for (pollfd& socket : sockets) {
@@ -73,23 +75,58 @@ class Collect : public Handler {
     std::_Exit(0);
 }
 
-void run(int streams, double per_second, double seconds) {
-    int to_child[2];
-    if (::pipe(to_child) != 0) std::exit(1);
-    const pid_t child = ::fork();  // before this process has threads
-    if (child == 0) {
-        std::uint16_t port = 0;
-        if (::read(to_child[0], &port, sizeof(port)) != sizeof(port)) std::_Exit(1);
-        read_streams(port, streams);
+// A server on a free port, and a child that is its clients.
+class Pair {
+  public:
+    Pair(int connections, bool streams) {
+        int to_child[2];
+        if (::pipe(to_child) != 0) std::exit(1);
+        child_ = ::fork();  // before this process has threads
+        if (child_ == 0) {
+            std::uint16_t port = 0;
+            if (::read(to_child[0], &port, sizeof(port)) != sizeof(port)) std::_Exit(1);
+            be_clients(port, connections, streams);
+        }
+        server = std::make_unique<Server>(ServerOptions{.listen = {{"127.0.0.1", 0}}}, collect);
+        if (!server->start().ok()) std::exit(1);
+        const std::string address = server->addresses()[0];
+        const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+        if (::write(to_child[1], &port, sizeof(port)) != sizeof(port)) std::exit(1);
+        ::close(to_child[0]);
+        ::close(to_child[1]);
     }
+    ~Pair() {
+        server->stop(std::chrono::milliseconds(0));
+        ::waitpid(child_, nullptr, 0);
+    }
+
     Collect collect;
-    ServerOptions options;
-    options.listen = {{"127.0.0.1", 0}};
-    Server server(options, collect);
-    if (!server.start().ok()) std::exit(1);
-    const std::string address = server.addresses()[0];
-    const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
-    if (::write(to_child[1], &port, sizeof(port)) != sizeof(port)) std::exit(1);
+    std::unique_ptr<Server> server;
+
+  private:
+    pid_t child_ = -1;
+};
+
+std::size_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::size_t all = 0, resident = 0;
+    statm >> all >> resident;
+    return resident * 4096;
+}
+
+void hold(int connections, double seconds) {
+    const std::size_t before = resident_bytes();
+    Pair pair(connections, false);
+    while (pair.server->stats().open_connections < static_cast<std::size_t>(connections)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const double cpu = cpu_seconds();
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    fmt::print("{} idle connections: {} bytes each, {:.4f} s of CPU in {} s\n", connections,
+               (resident_bytes() - before) / static_cast<std::size_t>(connections), cpu_seconds() - cpu, seconds);
+}
+
+void stream(int streams, double per_second, double seconds) {
+    Pair pair(streams, true);
+    Collect& collect = pair.collect;
     for (;;) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         const std::lock_guard lock(collect.mutex);
@@ -113,15 +150,13 @@ void run(int streams, double per_second, double seconds) {
                used / static_cast<double>(pieces) * 1e6, write_seconds / static_cast<double>(pieces) * 1e6);
     for (const auto& exchange : collect.exchanges) exchange->finish();
     collect.exchanges.clear();
-    server.stop(std::chrono::milliseconds(0));
-    ::waitpid(child, nullptr, 0);
-    ::close(to_child[0]);
-    ::close(to_child[1]);
+    pair.server->stop(std::chrono::seconds(5));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const double seconds = argc > 1 ? std::atof(argv[1]) : 5;
-    for (const auto& [streams, per_second] : {std::pair{1, 200.0}, {20, 200.0}, {200, 20.0}, {200, 200.0}}) run(streams, per_second, seconds);
+    for (const auto& [streams, per_second] : {std::pair{1, 200.0}, {20, 200.0}, {200, 20.0}, {200, 200.0}}) stream(streams, per_second, seconds);
+    hold(10000, seconds);
 }
