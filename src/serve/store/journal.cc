@@ -96,7 +96,7 @@ Result<JournalWriter> JournalWriter::create(const std::filesystem::path& directo
     const std::filesystem::path path = directory / fmt::format("{}{:0{}}{}", kNamePrefix, number, kNameDigits, kNameSuffix);
     io::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
     if (!file.valid()) return io_error(fmt::format("{}: {}", path.string(), std::strerror(errno)));
-    JournalWriter writer(std::move(file), path);
+    JournalWriter writer(std::move(file), path, number);
     const Result<void> header = writer.write_all(kJournalHeader);
     if (!header.ok()) {
         ::unlink(path.c_str());

@@ -33,13 +33,16 @@ class JournalWriter {
     bool broken() const { return broken_; }
     bool empty() const { return records_ == 0; }
     const std::filesystem::path& path() const { return path_; }
+    std::uint64_t number() const { return number_; }
 
   private:
-    JournalWriter(io::Descriptor file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
+    JournalWriter(io::Descriptor file, std::filesystem::path path, std::uint64_t number)
+        : file_(std::move(file)), path_(std::move(path)), number_(number) {}
     Result<void> write_all(std::string_view bytes);
 
     io::Descriptor file_;
     std::filesystem::path path_;
+    std::uint64_t number_ = 0;
     std::int64_t size_ = 0;
     std::int64_t records_ = 0;
     bool broken_ = false;

@@ -93,7 +93,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& data_d
     TRY_ASSIGN(const std::vector<JournalFile> files, journal_files(directory));
     if (!files.empty()) ledger->number_ = files.back().number;
     TRY(ledger->begin_journal());
-    TRY(ledger->import_before(ledger->number_));
+    TRY(ledger->import_before(ledger->writer_->number()));
     TRY(ledger->read_spending());
     return ledger;
 }
@@ -110,9 +110,26 @@ Ledger::~Ledger() {
 }
 
 Result<void> Ledger::begin_journal() {
-    TRY_ASSIGN(writer_, JournalWriter::create(directory_, number_ + 1));
-    ++number_;
+    TRY_ASSIGN(writer_, JournalWriter::create(directory_, ++number_));
     return Ok{};
+}
+
+// Lets appends go to a new file if the present one has rows; the number below which files are finished. Making a file may wait for
+// the disk, so appends do not wait for it.
+Result<std::uint64_t> Ledger::turn_over() {
+    std::uint64_t number = 0;
+    {
+        const std::lock_guard lock(append_mutex_);
+        // Of a journal without rows there is nothing to take in; older ones may be left from a failure.
+        if (writer_.has_value() && writer_->empty()) return writer_->number();
+        number = ++number_;
+    }
+    TRY_ASSIGN(JournalWriter fresh, JournalWriter::create(directory_, number));
+    std::optional<JournalWriter> finished(std::move(fresh));
+    const std::lock_guard lock(append_mutex_);
+    // If append began a file meanwhile, for its own was broken, that one has a higher number and is taken in next time.
+    writer_.swap(finished);
+    return number;
 }
 
 Result<void> Ledger::read_spending() {
@@ -154,13 +171,7 @@ Money Ledger::spent(std::int64_t key_id, Currency currency) const {
 Result<ImportReport> Ledger::import() {
     const std::lock_guard one_at_a_time(import_mutex_);
     const auto run = [this]() -> Result<ImportReport> {
-        std::uint64_t before = 0;
-        {
-            const std::lock_guard lock(append_mutex_);
-            // Of a journal without rows there is nothing to take in; older ones may be left from a failure.
-            if (!writer_.has_value() || !writer_->empty()) TRY(begin_journal());
-            before = number_;
-        }
+        TRY_ASSIGN(const std::uint64_t before, turn_over());
         return import_before(before);
     };
     Result<ImportReport> report = run();

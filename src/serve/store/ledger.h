@@ -71,6 +71,7 @@ class Ledger {
     Ledger(std::filesystem::path directory, io::Descriptor lock, Database database)
         : directory_(std::move(directory)), lock_(std::move(lock)), database_(std::move(database)) {}
     Result<void> begin_journal();
+    Result<std::uint64_t> turn_over();
     Result<void> read_spending();
     Result<ImportReport> import_before(std::uint64_t number);
 
@@ -82,7 +83,7 @@ class Ledger {
 
     mutable std::mutex append_mutex_;
     std::optional<JournalWriter> writer_;
-    std::uint64_t number_ = 0;  // of the writer's file
+    std::uint64_t number_ = 0;  // the last that was given to a file
     std::unordered_map<std::int64_t, Spent> spent_;
     LedgerStats stats_;
 
