@@ -20,6 +20,7 @@ using text::Role;
 namespace {
 
 constexpr std::size_t kUrlBytesMax = 8192;
+constexpr std::size_t kIdsListedMax = 32;  // in an error
 constexpr const char* kNoImages = "Model do not support image input";
 constexpr const char* kBlocks =
     "one of `text`, `image`, `document`, `thinking`, `server_tool_use`, `tool_use`, `tool_result`, "
@@ -195,8 +196,10 @@ class HistoryReader {
                 TRY(read_call(item, i, message));
             } else if (type == "thinking") {
                 TRY_ASSIGN(const std::string thinking, reader_.required_string(item, "thinking", path));
-                message.reasoning_content =
-                    message.reasoning_content ? *message.reasoning_content + "\n\n" + thinking : thinking;
+                if (message.reasoning_content)
+                    message.reasoning_content->append("\n\n").append(thinking);
+                else
+                    message.reasoning_content = thinking;
             } else if (type != "server_tool_use" && type != "web_search_tool_result") {  // the service's own; left out
                 if (!message.tool_calls.empty())
                     return invalid_argument(fmt::format("messages.{}.{}: {}", at_, i, without_results()));
@@ -300,7 +303,12 @@ class HistoryReader {
 
     std::string without_results() const {
         std::string ids;
-        for (const std::string& id : open_) ids += (ids.empty() ? "" : ", ") + printable(id, 80);
+        std::size_t listed = 0;
+        for (const std::string& id : open_) {
+            if (listed++ == kIdsListedMax) break;
+            ids += (ids.empty() ? "" : ", ") + printable(id, 80);
+        }
+        if (open_.size() > kIdsListedMax) ids += ", ...";
         return fmt::format("`tool_use` ids were found without `tool_result` blocks immediately after: {}. {}", ids,
                            kOneResultEach);
     }
@@ -317,11 +325,12 @@ class HistoryReader {
         if (open_.empty()) return Ok();
         if (!options_.fill_missing_results)
             return invalid_argument(fmt::format("messages.{}:{}", message, without_results()));
+        std::vector<Message> missing;
         for (const std::string& id : open_) {
-            Message result = Message::of(Role::tool, "");
-            result.tool_call_id = id;
-            messages_.insert(messages_.begin() + static_cast<std::ptrdiff_t>(place), std::move(result));
+            missing.push_back(Message::of(Role::tool, ""));
+            missing.back().tool_call_id = id;
         }
+        messages_.insert(messages_.begin() + static_cast<std::ptrdiff_t>(place), missing.begin(), missing.end());
         open_.clear();
         return Ok();
     }

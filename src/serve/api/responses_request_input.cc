@@ -124,7 +124,10 @@ class InputReader {
         if (open && !messages_.back().content.front().text.empty())
             messages_.push_back(Message::of(Role::assistant, ""));
         std::optional<std::string>& thought = answer().reasoning_content;
-        thought = thought && !thought->empty() ? *thought + '\n' + text : text;
+        if (thought && !thought->empty())
+            thought->append("\n").append(text);
+        else
+            thought = text;
         return Ok();
     }
 
