@@ -11,6 +11,7 @@
 #include "cli/model_path.h"
 #include "serve/api/anthropic_request.h"
 #include "serve/api/chat_request.h"
+#include "serve/api/fim_request.h"
 #include "serve/api/responses_request.h"
 #include "text/encoding.h"
 #include "text/tokenizer.h"
@@ -103,23 +104,37 @@ Result<text::ChatPrompt> read_request(const std::string& body, const std::string
     return std::move(request.prompt);
 }
 
-Result<std::string> encode(const Options& options) {
+struct Rendered {
+    text::Prompt prompt;
+    text::OutputStart start = text::OutputStart::content;
+};
+
+Result<Rendered> render(const std::string& body, const Options& options) {
     serve::ChatRequestOptions request_options;
     request_options.model_required = false;
     TRY_ASSIGN(request_options.version, text::parse_prompt_version(options.version));
     request_options.images = request_options.version == text::PromptVersion::v41;
-    TRY_ASSIGN(const std::string body, read_body(options.messages));
+    if (options.format == "fim") {  // no conversation, so no rules either
+        TRY_ASSIGN(const serve::FimRequest request, serve::parse_fim_request(body, request_options));
+        return Rendered{request.rendered(), text::OutputStart::content};
+    }
     TRY_ASSIGN(const text::ChatPrompt conversation, read_request(body, options.format, request_options));
     const text::EncodingRules rules = options.rules == "weights"  ? text::EncodingRules::hf()
                                       : options.rules == "recipe" ? text::EncodingRules::recipe_0_2()
                                                                   : text::EncodingRules::rec();
-    TRY_ASSIGN(const text::Prompt prompt, text::render(conversation, rules));
+    TRY_ASSIGN(text::Prompt prompt, text::render(conversation, rules));
+    return Rendered{std::move(prompt), text::output_start(conversation, rules)};
+}
+
+Result<std::string> encode(const Options& options) {
+    TRY_ASSIGN(const std::string body, read_body(options.messages));
+    TRY_ASSIGN(const Rendered rendered, render(body, options));
     std::vector<TokenId> ids;
     if (options.ids) {
-        TRY_ASSIGN(ids, token_ids(prompt, options.model));
+        TRY_ASSIGN(ids, token_ids(rendered.prompt, options.model));
     }
-    if (options.json) return as_json(prompt, text::output_start(conversation, rules), options.ids ? &ids : nullptr);
-    return options.ids ? id_list(ids) + "\n" : prompt.text;
+    if (options.json) return as_json(rendered.prompt, rendered.start, options.ids ? &ids : nullptr);
+    return options.ids ? id_list(ids) + "\n" : rendered.prompt.text;
 }
 
 int run(const Options& options) {
@@ -139,8 +154,8 @@ Command add_encode(CLI::App& root) {
                     "the request body, as the API takes it; model may be missing; - is stdin")
         ->required();
     app->add_option("--format", options->format,
-                    "whose request it is: chat (completions), responses, anthropic (Messages)")
-        ->check(CLI::IsMember({"chat", "responses", "anthropic"}))
+                    "whose request it is: chat (completions), responses, anthropic (Messages), fim (text completions)")
+        ->check(CLI::IsMember({"chat", "responses", "anthropic", "fim"}))
         ->capture_default_str();
     app->add_option("--prompt-version", options->version, "which release's prompt")
         ->check(CLI::IsMember({"preview", "0731", "v4.1"}))
