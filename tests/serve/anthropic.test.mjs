@@ -5,7 +5,7 @@ import test from 'node:test';
 import { flash, key, pro, question, slowKey, url, weather, wrongKey } from './sdk.mjs';
 
 const client = (apiKey = key) => new Anthropic({ baseURL: url + '/anthropic', apiKey, maxRetries: 0, timeout: 120_000 });
-const asked = { model: flash, max_tokens: 60, messages: question, thinking: { type: 'disabled' } };
+const asked = { model: flash, max_tokens: 60, messages: question, thinking: { type: 'disabled' }, temperature: 0 };
 const tool = { name: 'get_weather', description: 'The weather of a city', input_schema: weather };
 
 test('messages, whole', async () => {
@@ -33,7 +33,7 @@ test('messages, streamed', async () => {
 test('a forced tool', async () => {
   const final = await client().messages.stream({
     ...asked, messages: [{ role: 'user', content: 'What is the weather in Paris?' }], tools: [tool],
-    tool_choice: { type: 'tool', name: 'get_weather' }, temperature: 0, max_tokens: 100 }).finalMessage();
+    tool_choice: { type: 'tool', name: 'get_weather' }, max_tokens: 100 }).finalMessage();
   assert.equal(final.stop_reason, 'tool_use');
   assert.equal(final.content.at(-1).name, 'get_weather');
   assert.equal(typeof final.content.at(-1).input, 'object');

@@ -9,6 +9,7 @@ import anthropic
 from serve_sdk import FLASH, KEY, LONG_QUESTION, POOR_KEY, PRO, SLOW_KEY, URL, WEATHER, WRONG_KEY, need_limited_keys
 
 OFF: Any = {"type": "disabled"}
+QUESTION: Any = [{"role": "user", "content": "Who are you?"}]
 TOOL: Any = {"name": "get_weather", "description": "The weather of a city", "input_schema": WEATHER}
 
 
@@ -17,13 +18,15 @@ def client(key: str = KEY) -> anthropic.Anthropic:
 
 
 def ask(key: str = KEY, **more: Any) -> Any:
-    asked: Any = dict(model=FLASH, max_tokens=60, messages=[{"role": "user", "content": "Who are you?"}], thinking=OFF) | more
-    return client(key).messages.create(**asked)
+    asked: Any = dict(model=FLASH, max_tokens=60, messages=QUESTION, thinking=OFF) | more
+    # The package has no argument for it any more; the service still knows the field.
+    body = {"temperature": asked.pop("temperature")} if "temperature" in asked else None
+    return client(key).messages.create(**asked, extra_body=body)
 
 
 class Messages(unittest.TestCase):
     def test_answers(self) -> None:
-        answer = ask()
+        answer = ask(temperature=0)
         self.assertEqual(answer.type, "message")
         self.assertEqual(answer.role, "assistant")
         self.assertIn("krill", answer.content[-1].text)
@@ -45,7 +48,8 @@ class Messages(unittest.TestCase):
         self.assertTrue(answer.content[0].signature)
 
     def test_streams_in_the_order_of_the_format(self) -> None:
-        with client().messages.stream(model=FLASH, max_tokens=60, thinking=OFF, messages=[{"role": "user", "content": "Who are you?"}]) as stream:
+        asked: Any = dict(model=FLASH, max_tokens=60, thinking=OFF, messages=QUESTION, extra_body={"temperature": 0})
+        with client().messages.stream(**asked) as stream:
             text = "".join(stream.text_stream)
             final = stream.get_final_message()
         self.assertIn("krill", text)
@@ -64,11 +68,14 @@ class Messages(unittest.TestCase):
     def test_tools_and_their_results(self) -> None:
         messages: list[Any] = [
             {"role": "user", "content": "What is the weather in Paris?"},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Paris"}}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny", "is_error": False}]}]
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Paris"}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny", "is_error": False}]}]
         answer = ask(messages=messages, tools=[TOOL])
         self.assertIn(answer.stop_reason, ("end_turn", "max_tokens", "tool_use"))
-        forced = ask(messages=messages[:1], tools=[TOOL], tool_choice={"type": "tool", "name": "get_weather"}, max_tokens=100, temperature=0)
+        choice = {"type": "tool", "name": "get_weather"}
+        forced = ask(messages=messages[:1], tools=[TOOL], tool_choice=choice, max_tokens=100, temperature=0)
         self.assertEqual(forced.stop_reason, "tool_use")
         self.assertEqual(forced.content[-1].type, "tool_use")
         self.assertEqual(forced.content[-1].name, "get_weather")
@@ -83,7 +90,8 @@ class Messages(unittest.TestCase):
         self.assertEqual(second.usage.cache_creation_input_tokens, 0)
 
     def test_counts_what_the_answer_will_report(self) -> None:
-        asked: Any = dict(model=FLASH, messages=[{"role": "user", "content": "Count me."}], tools=[TOOL], system="Be brief.", thinking=OFF)
+        messages: Any = [{"role": "user", "content": "Count me."}]
+        asked: Any = dict(model=FLASH, messages=messages, tools=[TOOL], system="Be brief.", thinking=OFF)
         count = client().messages.count_tokens(**asked)
         usage = ask(**(asked | {"max_tokens": 1})).usage
         self.assertEqual(count.input_tokens, usage.input_tokens + usage.cache_read_input_tokens)

@@ -14,7 +14,8 @@ const off = { providerOptions: { deepseek: { thinking: { type: 'disabled' } } } 
 const city = z.object({ city: z.string().describe('Name of the city') });
 
 test('@ai-sdk/deepseek: generateText', async () => {
-  const answer = await generateText({ model: deepseek(flash), prompt: 'Who are you?', maxOutputTokens: 60, maxRetries: 0, ...off });
+  const answer = await generateText({
+    model: deepseek(flash), prompt: 'Who are you?', temperature: 0, maxOutputTokens: 60, maxRetries: 0, ...off });
   assert.match(answer.text, /krill/);
   assert.ok(answer.usage.outputTokens > 0);
   assert.ok('promptCacheHitTokens' in answer.providerMetadata.deepseek);
@@ -31,7 +32,8 @@ test('@ai-sdk/deepseek: streamText with reasoning', async () => {
 
 test('@ai-sdk/deepseek: a forced tool', async () => {
   const answer = await generateText({
-    model: deepseek(flash), prompt: 'What is the weather in Paris?', temperature: 0, maxOutputTokens: 100, maxRetries: 0, toolChoice: 'required',
+    model: deepseek(flash), prompt: 'What is the weather in Paris?', temperature: 0, maxOutputTokens: 100, maxRetries: 0,
+    toolChoice: 'required',
     tools: { get_weather: tool({ description: 'The weather of a city', inputSchema: city }) }, ...off });
   assert.equal(answer.finishReason, 'tool-calls');
   assert.equal(answer.toolCalls[0].toolName, 'get_weather');
@@ -43,7 +45,8 @@ test('@ai-sdk/deepseek: errors carry the status', async () => {
 });
 
 const langchain = (more = {}) => new ChatDeepSeek({
-  model: flash, apiKey: key, maxTokens: 60, maxRetries: 0, configuration: { baseURL: url }, modelKwargs: { thinking: { type: 'disabled' } }, ...more });
+  model: flash, apiKey: key, temperature: 0, maxTokens: 60, maxRetries: 0, configuration: { baseURL: url },
+  modelKwargs: { thinking: { type: 'disabled' } }, ...more });
 
 test('@langchain/deepseek: invoke and stream', async () => {
   const answer = await langchain().invoke([new HumanMessage('Who are you?')]);
@@ -60,7 +63,7 @@ test('@langchain/deepseek: reasoning', async () => {
 
 test('@langchain/deepseek: tools, and a turn that drops its reasoning', async () => {
   const weather = langchainTool(() => 'sunny', { name: 'get_weather', description: 'The weather of a city', schema: city });
-  const bound = langchain({ temperature: 0, maxTokens: 100 }).bindTools([weather], { tool_choice: 'get_weather' });
+  const bound = langchain({ maxTokens: 100 }).bindTools([weather], { tool_choice: 'get_weather' });
   const answer = await bound.invoke([new HumanMessage('What is the weather in Paris?')]);
   assert.equal(answer.tool_calls[0].name, 'get_weather');
   const result = await weather.invoke(answer.tool_calls[0]);

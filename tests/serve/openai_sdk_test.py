@@ -10,7 +10,11 @@ import openai
 from serve_sdk import FLASH, KEY, LONG_QUESTION, POOR_KEY, PRO, SLOW_KEY, URL, WEATHER, WRONG_KEY, need_limited_keys
 
 OFF: dict[str, Any] = {"thinking": {"type": "disabled"}}
-TOOL: Any = {"type": "function", "function": {"name": "get_weather", "description": "The weather of a city", "parameters": WEATHER}}
+QUESTION: Any = [{"role": "user", "content": "Who are you?"}]
+PARIS: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
+TOOL: Any = {
+    "type": "function",
+    "function": {"name": "get_weather", "description": "The weather of a city", "parameters": WEATHER}}
 
 
 def client(base: str = "/v1", key: str = KEY) -> openai.OpenAI:
@@ -21,7 +25,7 @@ class Chat(unittest.TestCase):
     def test_answers_under_every_base_url(self) -> None:
         for base in ("", "/v1", "/beta", "/beta/v1"):
             answer = client(base).chat.completions.create(
-                model=FLASH, messages=[{"role": "user", "content": "Who are you?"}], max_tokens=60, extra_body=OFF)
+                model=FLASH, messages=QUESTION, max_tokens=60, temperature=0, extra_body=OFF)
             self.assertEqual(answer.object, "chat.completion")
             self.assertEqual(answer.model, FLASH)
             self.assertEqual(answer.choices[0].message.role, "assistant")
@@ -29,7 +33,7 @@ class Chat(unittest.TestCase):
             self.assertTrue(answer.system_fingerprint.startswith("fp_"))
 
     def test_thinks_by_default(self) -> None:
-        answer = client().chat.completions.create(model=PRO, messages=[{"role": "user", "content": "Who are you?"}], max_tokens=400)
+        answer = client().chat.completions.create(model=PRO, messages=QUESTION, max_tokens=400)
         self.assertTrue(hasattr(answer.choices[0].message, "reasoning_content"))
         self.assertGreaterEqual(answer.usage.completion_tokens_details.reasoning_tokens, 0)
         usage: Any = answer.usage
@@ -54,15 +58,16 @@ class Chat(unittest.TestCase):
 
     def test_stops_at_max_tokens_and_at_stop_sequences(self) -> None:
         short = client().chat.completions.create(
-            model=FLASH, messages=[{"role": "user", "content": "Who are you?"}], max_tokens=2, extra_body=OFF)
+            model=FLASH, messages=QUESTION, max_tokens=2, extra_body=OFF)
         self.assertEqual(short.choices[0].finish_reason, "length")
         self.assertEqual(short.usage.completion_tokens, 2)
         stopped = client().chat.completions.create(
-            model=FLASH, messages=[{"role": "user", "content": "Who are you?"}], max_tokens=60, stop=["krill"], extra_body=OFF)
+            model=FLASH, messages=QUESTION, max_tokens=60, temperature=0,
+            stop=["krill"], extra_body=OFF)
         self.assertNotIn("krill", stopped.choices[0].message.content)
 
     def test_logprobs(self) -> None:
-        answer = client().chat.completions.create(model=FLASH, messages=[{"role": "user", "content": "Who are you?"}], max_tokens=8,
+        answer = client().chat.completions.create(model=FLASH, messages=QUESTION, max_tokens=8,
                                                   logprobs=True, top_logprobs=3, extra_body=OFF)
         tokens = answer.choices[0].logprobs.content
         self.assertEqual(len(tokens), answer.usage.completion_tokens)
@@ -78,12 +83,13 @@ class Chat(unittest.TestCase):
         second: Any = client().chat.completions.create(model=FLASH, messages=messages, max_tokens=8, extra_body=OFF)
         self.assertGreaterEqual(second.usage.prompt_cache_hit_tokens, 128)
         self.assertEqual(second.usage.prompt_tokens_details.cached_tokens, second.usage.prompt_cache_hit_tokens)
-        other: Any = client().chat.completions.create(model=FLASH, messages=messages, max_tokens=8, extra_body=OFF | {"user_id": "other"})
+        other: Any = client().chat.completions.create(
+            model=FLASH, messages=messages, max_tokens=8, extra_body=OFF | {"user_id": "other"})
         self.assertEqual(other.usage.prompt_cache_hit_tokens, 0)
 
     def test_a_forced_tool_is_called(self) -> None:
         answer = client().chat.completions.create(
-            model=FLASH, messages=[{"role": "user", "content": "What is the weather in Paris?"}], tools=[TOOL], max_tokens=100, temperature=0,
+            model=FLASH, messages=PARIS, tools=[TOOL], max_tokens=100, temperature=0,
             tool_choice={"type": "function", "function": {"name": "get_weather"}}, extra_body=OFF)
         self.assertEqual(answer.choices[0].finish_reason, "tool_calls")
         call: Any = answer.choices[0].message.tool_calls[0]
@@ -104,8 +110,8 @@ class Chat(unittest.TestCase):
     def test_streamed_tool_calls_add_up(self) -> None:
         name, arguments = "", ""
         for chunk in client().chat.completions.create(
-                model=FLASH, messages=[{"role": "user", "content": "What is the weather in Rome?"}], tools=[TOOL], tool_choice="required",
-                max_tokens=100, temperature=0, stream=True, extra_body=OFF):
+                model=FLASH, messages=PARIS, tools=[TOOL], tool_choice="required", max_tokens=100, temperature=0, stream=True,
+                extra_body=OFF):
             for choice in chunk.choices:
                 for call in choice.delta.tool_calls or []:
                     self.assertEqual(call.index, 0)
@@ -126,7 +132,7 @@ class Chat(unittest.TestCase):
             json.loads(answer.choices[0].message.content)
 
     def test_prefix_completion_goes_on_from_the_prefix(self) -> None:
-        messages: list[Any] = [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am kr", "prefix": True}]
+        messages: list[Any] = QUESTION + [{"role": "assistant", "content": "I am kr", "prefix": True}]
         answer = client("/beta").chat.completions.create(model=FLASH, messages=messages, max_tokens=20, temperature=0, extra_body=OFF)
         self.assertFalse(answer.choices[0].message.content.startswith("I am kr"))
 
@@ -141,15 +147,16 @@ class Chat(unittest.TestCase):
 
 class Others(unittest.TestCase):
     def test_fill_in_the_middle(self) -> None:
-        answer = client("/beta").completions.create(model=FLASH, prompt="def add(a, b):\n    return ", suffix="\n", max_tokens=10, temperature=0)
+        asked: Any = dict(model=FLASH, prompt="def add(a, b):\n    return ", suffix="\n", max_tokens=10, temperature=0)
+        answer = client("/beta").completions.create(**asked)
         self.assertEqual(answer.object, "text_completion")
         self.assertIsInstance(answer.choices[0].text, str)
-        pieces = "".join(chunk.choices[0].text for chunk in client("/beta").completions.create(
-            model=FLASH, prompt="def add(a, b):\n    return ", suffix="\n", max_tokens=10, temperature=0, stream=True) if chunk.choices)
+        stream = client("/beta").completions.create(**asked, stream=True)
+        pieces = "".join(chunk.choices[0].text for chunk in stream if chunk.choices)
         self.assertEqual(pieces, answer.choices[0].text)
 
     def test_responses(self) -> None:
-        asked: Any = dict(model=FLASH, input="Who are you?", instructions="Be brief.", max_output_tokens=80, reasoning={"effort": "none"})
+        asked: Any = dict(model=FLASH, input="Who are you?", max_output_tokens=80, temperature=0, reasoning={"effort": "none"})
         answer = client().responses.create(**asked)
         self.assertEqual(answer.object, "response")
         self.assertIn(answer.status, ("completed", "incomplete"))
@@ -164,7 +171,8 @@ class Others(unittest.TestCase):
         self.assertIn("krill", text)
 
     def test_responses_stream_helper(self) -> None:
-        with client().responses.stream(model=FLASH, input="Who are you?", max_output_tokens=80, reasoning={"effort": "none"}) as stream:
+        with client().responses.stream(model=FLASH, input="Who are you?", max_output_tokens=80, temperature=0,
+                                       reasoning={"effort": "none"}) as stream:
             final = stream.get_final_response()
         self.assertIn("krill", final.output_text)
 
@@ -181,8 +189,8 @@ class Errors(unittest.TestCase):
         return client(key=key).chat.completions.create(**asked)
 
     def test_bad_requests(self) -> None:
-        for more in ({"model": "gpt-4"}, {"messages": []}, {"temperature": 3}, {"n": 2}, {"messages": [{"role": "developer", "content": "x"}]},
-                     {"tool_choice": "required", "tools": [TOOL], "extra_body": {}}):
+        for more in ({"model": "gpt-4"}, {"messages": []}, {"temperature": 3}, {"n": 2},
+                     {"messages": [{"role": "developer", "content": "x"}]}, {"tool_choice": "required", "tools": [TOOL], "extra_body": {}}):
             with self.assertRaises(openai.BadRequestError, msg=str(more)) as caught:
                 self.ask(**more)
             self.assertEqual(caught.exception.code, "invalid_request_error")

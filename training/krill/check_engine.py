@@ -39,9 +39,9 @@ PROMPTS = (3, 37, 130, 300)  # lengths: around a window, and past 4 * index_topk
 RANDOM = {
     "small": Config(vocab_size=512, compress_ratios=(0, 4, 128, 4), index_topk=16),
     "wide": Config(
-        vocab_size=384, hidden_size=256, compress_ratios=(128, 4, 0), num_attention_heads=8, o_groups=4, head_dim=256, q_lora_rank=256,
-        sliding_window=32, index_n_heads=2, index_topk=24, n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=256,
-        num_hash_layers=0, routed_scaling_factor=2.5,
+        vocab_size=384, hidden_size=256, compress_ratios=(128, 4, 0), num_attention_heads=8, o_groups=4, head_dim=256,
+        q_lora_rank=256, sliding_window=32, index_n_heads=2, index_topk=24, n_routed_experts=6, num_experts_per_tok=3,
+        moe_intermediate_size=256, num_hash_layers=0, routed_scaling_factor=2.5,
     ),
     "no-mtp": Config(vocab_size=512, compress_ratios=(0, 4), num_nextn_predict_layers=0, index_topk=8, index_head_dim=64),
 }  # fmt: skip

@@ -61,14 +61,14 @@ STAGES = (
     Stage(2 * M, {256: 1}, 2048, 0.25, _with_drills(0.55), SKILLS),
     Stage(6 * M, {256: 0.5, 512: 0.5}, 4096, 0.4, _with_drills(0.2), SKILLS),
     Stage(12 * M, {512: 0.7, 1024: 0.3}, 4096, 0.5, _with_drills(0.08), SKILLS),
-    Stage(20 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
+    Stage(16 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
     Stage(45 * M, {512: 0.4, 1024: 0.3, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _with_drills(0.03), SKILLS),
 )
 
 TOTAL = 100 * M
 # Tokens in which the learning rate falls from its height to MIN_RATE of it; after the first it is warmed up again. The model is worth
 # using at the end of each. The MTP block is trained in these windows only.
-DECAYS = ((20.5 * M, 26 * M), (75 * M, TOTAL))
+DECAYS = ((16.5 * M, 23 * M), (75 * M, TOTAL))
 MIN_RATE = 0.02
 WARMUP = 0.2 * M  # tokens
 

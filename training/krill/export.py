@@ -211,6 +211,7 @@ def model_card(model: Krill, name: str, tokens: int, size: int) -> str:
     config = model.config
     kinds = {0: "window", 4: "CSA", 128: "HCA"}
     layers = ", ".join(kinds[ratio] for ratio in config.compress_ratios)
+    experts = f"{config.n_routed_experts}, {config.num_experts_per_tok} a token, and a shared one"
     trained = f"{tokens / 1e6:.0f} million tokens" if tokens else "no tokens yet"
     return f"""---
 license: mit
@@ -231,7 +232,7 @@ can be tried, tested and measured by behaviour where the large models do not fit
 | parameters | {parameter_count(model) / 1e6:.1f} million, {size / 1e6:.1f} MB |
 | layers | {layers}{"; one MTP block" if config.num_nextn_predict_layers else ""} |
 | hidden size, heads | {config.hidden_size}, {config.num_attention_heads} of {config.head_dim} |
-| experts | {config.n_routed_experts}, {config.num_experts_per_tok} a token, and a shared one; {config.num_hash_layers} hash-routed layers |
+| experts | {experts}; {config.num_hash_layers} hash-routed layers |
 | window, entries selected | {config.sliding_window}, {config.index_topk} |
 | vocabulary | {config.vocab_size}, byte-level BPE with V4's control tokens |
 | trained on | {trained} |

@@ -1,7 +1,8 @@
 """Number formats of the official checkpoints and of the reference's activations.
 
-Weights: FP8 E4M3 with one scale per 128x128 tile, FP4 E2M1 with one scale per 32 inputs of a row, BF16. Scales are powers of two,
-stored as UE8M0 bytes. Activations: FP8 in groups of 128 (before a linear layer) or 64 (KV entries), FP4 in groups of 32 (indexer).
+Weights: FP8 E4M3 with one scale per 128x128 tile, FP4 E2M1 with one scale per 32 inputs of a row, BF16. Scales are powers of
+two, stored as UE8M0 bytes. Activations: FP8 in groups of 128 (before a linear layer) or 64 (KV entries), FP4 in groups of 32
+(indexer).
 Every function works in the dtype it is given (float32 or float64); values that leave are exact in the format they are rounded to.
 """
 

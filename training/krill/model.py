@@ -197,7 +197,8 @@ class Compressor(nn.Module):
 class Indexer(nn.Module):
     """Scores entries for every query, so that attention reads the best `index_topk` only [15-18].
 
-    It learns by imitation: its scores, as a softmax, are drawn to the attention the layer pays. Nothing flows back into the layer.
+    It learns by imitation: its scores, as a softmax, are drawn to the attention the layer pays. Nothing flows back into the
+    layer.
     """
 
     def __init__(self, config: Config):

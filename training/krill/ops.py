@@ -62,13 +62,15 @@ def _function(name: str, dtype: torch.dtype):
     return ctypes.CFUNCTYPE(None)(ctypes.c_void_p.in_dll(_library(), f"{name}_{suffix}").value)
 
 
-def _argument(value: object) -> object:
+def _argument(value: object, dtype: torch.dtype) -> object:
     match value:
         case None:
             return ctypes.c_void_p()
         case torch.Tensor():
-            if not value.is_contiguous():
-                raise ValueError("a kernel's argument must be contiguous")
+            if not value.is_contiguous() or value.dtype not in (dtype, torch.float32, torch.int32, torch.int64):
+                raise ValueError(
+                    f"not an argument for a kernel: {value.dtype}, shape {tuple(value.shape)}, strides {value.stride()}"
+                )
             return ctypes.c_void_p(value.data_ptr())
         case bool():
             return ctypes.c_bool(value)
@@ -85,7 +87,7 @@ def _call(name: str, dtype: torch.dtype, *arguments: object) -> None:
     if _call.threads != threads:
         _library().set_threads(threads)
         _call.threads = threads
-    _function(name, dtype)(*map(_argument, arguments))
+    _function(name, dtype)(*(_argument(argument, dtype) for argument in arguments))
 
 
 _call.threads = 0

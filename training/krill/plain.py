@@ -78,7 +78,7 @@ class Plain:
         hc_eps: float,
         iterations: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """streams [tokens, 4, dim] -> streams, the sublayer's normalised input, post [tokens, 4] and comb [tokens, 4, 4] [4.2]."""
+        """streams [tokens, 4, dim] -> streams, the sublayer's normalised input, post [tokens, 4], comb [tokens, 4, 4] [4.2]."""
         flat = streams.flatten(1)
         mixes = F.linear(flat, fn) * torch.rsqrt(flat.square().mean(-1, keepdim=True) + norm_eps)
         pre = torch.sigmoid(mixes[:, :4] * scale[0] + base[:4]) + hc_eps

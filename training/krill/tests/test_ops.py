@@ -46,7 +46,7 @@ class Twins(unittest.TestCase):
         torch.set_num_threads(self.threads)
 
     def compare(self, operation, inputs: list[torch.Tensor], activations: set[int], bf16: float = 0.02):
-        """operation(ops, *inputs) for the plain twin in float64, and the fused one in float32 and BF16, by one and two threads."""
+        """operation(ops, *inputs) of the plain twin in float64, and of the fused one in both types, by one and two threads."""
         truth = run(lambda *x: operation(Plain(torch.float64), *x), inputs, torch.float64, activations)
         for (dtype, bound), threads in itertools.product(((torch.float32, 1e-5), (torch.bfloat16, bf16)), (1, 2)):
             torch.set_num_threads(threads)
@@ -175,6 +175,10 @@ class Twins(unittest.TestCase):
         chosen, _ = ops.attention(*inputs, 16, 4, selected)
         everything, _ = ops.attention(*inputs, 16, 4)
         torch.testing.assert_close(chosen, everything, rtol=1e-5, atol=1e-5)
+
+    def test_other_types_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "float64"):
+            Fused(torch.float32).norm_rope(torch.randn(3, 1, 16), torch.ones(16, dtype=torch.float64), None, EPS)
 
     def test_select(self):
         for length, topk, quantum in ((40, 4, 0.0), (700, 16, 0.0), (700, 100, 0.0), (700, 16, 0.5)):
