@@ -1,6 +1,8 @@
 // For tests of the whole server: one that listens on a free port and plays a script, with keys and ledger in a folder of its own.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -133,7 +133,8 @@ class Chat(unittest.TestCase):
 
     def test_prefix_completion_goes_on_from_the_prefix(self) -> None:
         messages: list[Any] = QUESTION + [{"role": "assistant", "content": "I am kr", "prefix": True}]
-        answer = client("/beta").chat.completions.create(model=FLASH, messages=messages, max_tokens=20, temperature=0, extra_body=OFF)
+        answer = client("/beta").chat.completions.create(
+            model=FLASH, messages=messages, max_tokens=20, temperature=0, extra_body=OFF)
         self.assertFalse(answer.choices[0].message.content.startswith("I am kr"))
 
     def test_leaving_a_stream_early(self) -> None:
@@ -190,7 +191,8 @@ class Errors(unittest.TestCase):
 
     def test_bad_requests(self) -> None:
         for more in ({"model": "gpt-4"}, {"messages": []}, {"temperature": 3}, {"n": 2},
-                     {"messages": [{"role": "developer", "content": "x"}]}, {"tool_choice": "required", "tools": [TOOL], "extra_body": {}}):
+                     {"messages": [{"role": "developer", "content": "x"}]},
+                     {"tool_choice": "required", "tools": [TOOL], "extra_body": {}}):
             with self.assertRaises(openai.BadRequestError, msg=str(more)) as caught:
                 self.ask(**more)
             self.assertEqual(caught.exception.code, "invalid_request_error")
