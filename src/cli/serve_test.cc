@@ -126,8 +126,9 @@ TEST(Serve, AConversationGoesOnWhereItStood) {
 
 TEST(Serve, RowsSurviveTheDeathOfTheProcess) {
     TemporaryFolder folder;
+    constexpr int kRounds = 3;
     int answered = 0;
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < kRounds; ++round) {
         Served server(folder.path());
         for (int i = 0; i < 5; ++i) {
             server.chat(request({user("Hi.")}, {{"max_tokens", 2}}));
@@ -142,7 +143,9 @@ TEST(Serve, RowsSurviveTheDeathOfTheProcess) {
     Served again(folder.path());
     EXPECT_EQ(again.stop().code, 0);
     const Json usage = usage_of(folder.path());
-    EXPECT_EQ(usage["rows"][0]["requests"], answered) << usage.dump();
+    // A late one may have come to its end before the kill did; then it has its row too.
+    EXPECT_GE(usage["rows"][0]["requests"], answered) << usage.dump();
+    EXPECT_LE(usage["rows"][0]["requests"], answered + kRounds) << usage.dump();
 }
 
 TEST(Serve, ASecondSignalEndsItAtOnce) {
