@@ -22,6 +22,7 @@ Choice choose_key(std::span<const KeyView> keys, double patience, const std::fun
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
         return keys[static_cast<std::size_t>(a)].served < keys[static_cast<std::size_t>(b)].served;
     });
+    if (order.size() > kKeysTried) order.resize(kKeysTried);
     Choice choice;
     for (const int key : order) {
         if (fits(key)) {

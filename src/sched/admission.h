@@ -48,8 +48,9 @@ struct Choice {
     std::optional<int> key;   // starts now
     std::vector<int> passed;  // keys that come before it and whose requests do not fit
 };
-// Keys are tried from the least served on. A request that does not fit is passed by smaller ones of other keys for `patience`
-// seconds; after that nothing starts until it fits. `fits(key)` is asked at most once a key.
+// Keys are tried from the least served on, at most kKeysTried of them, for each costs a look at its prompt. A request that does
+// not fit is passed by smaller ones of other keys for `patience` seconds; after that nothing starts until it fits.
+constexpr std::size_t kKeysTried = 16;
 Choice choose_key(std::span<const KeyView> keys, double patience, const std::function<bool(int)>& fits);
 
 // Tokens served to each key: prompts that had to be computed, and answers.

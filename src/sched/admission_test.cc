@@ -52,6 +52,9 @@ TEST(ChooseKey, LeastServedThatFits) {
     EXPECT_EQ(choice.passed, (std::vector{1}));
     EXPECT_EQ(choose({{30, 0}, {10, 0}}, {false, false}).key, std::nullopt);
     EXPECT_EQ(choose({}, {}).key, std::nullopt);
+    int asked = 0;
+    choice = choose_key(std::vector<KeyView>(100), 5, [&](int) { return ++asked < 0; });
+    EXPECT_EQ(asked, 16);  // a full pool and many keys do not hold up the step
 }
 
 // One place to run; each request takes its tokens in seconds. What every key was served in `seconds`.

@@ -297,7 +297,7 @@ void Service::step() {
         ++stats_.steps;
         stats_.stream_rows += static_cast<std::uint64_t>(step.stream_rows);
         stats_.prompt_rows += static_cast<std::uint64_t>(step.prompt_rows);
-        stats_.step_seconds.add(step.seconds);
+        if (step.seconds > 0) stats_.step_seconds.add(step.seconds);  // a script computes nothing
     }
     tell(step);
 }
