@@ -1,5 +1,5 @@
 // One client connection: requests one after another, each answered before the next is looked at. A state machine over a Transport;
-// every wait has a bound. Network thread only. Idle it holds a socket, a timer and about 2 KB; a reader exists while a request
+// every wait has a bound. Network thread only. Idle it holds a socket, a timer and less than 2 KB; a reader exists while a request
 // comes in, an exchange while it is answered.
 //
 //   handshake ─► idle ─► head ─► body ─► answer ─► idle ...

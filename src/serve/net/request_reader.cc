@@ -28,6 +28,14 @@ bool is_http_version(std::string_view word) {
     return word.size() == 8 && word.starts_with("HTTP/") && digit(word[5]) && word[6] == '.' && digit(word[7]);
 }
 
+// Whether the lines read so far between two chunks begin with a size of zero, behind the end of the chunk before.
+bool begins_last_chunk(std::string_view lines) {
+    if (lines.starts_with("\r\n")) lines.remove_prefix(2);
+    const std::size_t end = std::min(lines.find_first_not_of('0'), lines.size());
+    const bool more_digits = end < lines.size() && std::string_view("123456789abcdefABCDEF").find(lines[end]) != std::string_view::npos;
+    return end > 0 && !more_digits;
+}
+
 // Some clients end a body with an empty line too many; RFC 9112 2.2 asks to bear one.
 constexpr int kEmptyLinesMax = 4;
 // Of an announced body, what is reserved before any of it has come.
@@ -188,6 +196,8 @@ struct RequestReader::Impl : http::basic_parser<true> {
                     if (bytes.empty() && room > 0) return;
                     return fail(400, "a chunk's line or trailer is too long");
                 }
+                // Beast asserts that it is not asked again about a last chunk by less than it can be.
+                if (begins_last_chunk(line) && !line.ends_with("\r\n\r\n")) continue;
                 line.erase(0, put(boost::asio::buffer(line), error));
             }
             if (error && error != http::error::need_more) return failed(error);

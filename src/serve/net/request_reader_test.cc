@@ -228,6 +228,17 @@ TEST(RequestReader, Limits) {
     EXPECT_EQ(status(chunked + "0\r\nA: b\r\nA: b\r\n\r\n"), 431);  // two headers and two of the trailer
 }
 
+// Found by the fuzzer: a bare line feed behind the last chunk's line tripped an assertion of Beast's, in builds that have them.
+TEST(RequestReader, LastChunkWaitsForTheEndOfItsTrailer) {
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    EXPECT_EQ(read_every_way(head + "0\r\n\n").state, State::body);
+    EXPECT_EQ(read_every_way(head + "1\r\na\r\n0\r\n\n").state, State::body);
+    EXPECT_EQ(read_every_way(head + "0\r\n\n\r\n\r\n").status, 400);
+    EXPECT_EQ(read_every_way(head + "0x\r\n\r\n").status, 400);
+    EXPECT_EQ(read_every_way(head + "000;a\r\nB: c\r\n\r\n").state, State::complete);
+    EXPECT_EQ(read_every_way(head + "01\r\na\r\n00\r\n\r\n").request.body, "a");
+}
+
 // An announced length reserves memory only once a part of it has come.
 TEST(RequestReader, AnnouncedIsNotAllocated) {
     RequestReader reader(Limits{});

@@ -1,7 +1,8 @@
 // The HTTP server: listens, runs every connection on one network thread of its own, and hands whole requests to a Handler. One
-// thread is enough, since nothing is computed on it: parsing a request costs about 10 us, sending a piece of an answer about as
-// much. Owned by whoever starts it; start, stop and the destructor belong to one thread that is not the network thread; stats may
-// be asked from any.
+// thread is enough, since nothing is computed on it: a piece of an answer costs 3 us of CPU from write to socket when 200 streams
+// are busy, 9 us with 20 streams, 80 us when a single stream wakes the thread each time; 10,000 idle connections cost 1.3 KB each
+// in this process and no time (server_bench.cc, on a busy two-core machine). Owned by whoever starts it; start, stop and the
+// destructor belong to one thread that is not the network thread; stats may be asked from any.
 #pragma once
 
 #include <chrono>

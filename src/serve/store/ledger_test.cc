@@ -41,8 +41,8 @@ UsageRow sample(int i) {
     row.status = i % 10 == 0 ? 500 : 200;
     row.first_token_ms = i;
     row.total_ms = 2 * i;
-    row.usd_pico = 1000 * i;
-    row.cny_pico = 7000 * i;
+    row.usd_pico = std::int64_t{1000} * i;
+    row.cny_pico = std::int64_t{7000} * i;
     return row;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <toml++/toml.h>
 
 #include "base/check.h"
@@ -77,10 +78,10 @@ Result<TomlValue> convert(const toml::node& node, std::string_view file) {
             return value;
         case toml::node_type::table: {
             value.kind = TomlValue::Kind::table;
-            std::vector<std::pair<At, std::pair<std::string, TomlValue>>> found;  // toml++ keeps members by name
+            std::vector<std::pair<At, TomlMember>> found;  // toml++ keeps members by name
             for (const auto& [key, member] : *node.as_table()) {
                 TRY_ASSIGN(TomlValue converted, convert(member, file));
-                found.push_back({place(key.source()), {std::string(key.str()), std::move(converted)}});
+                found.emplace_back(place(key.source()), TomlMember{std::string(key.str()), std::move(converted)});
             }
             std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
             for (auto& [at, member] : found) value.members.push_back(std::move(member));

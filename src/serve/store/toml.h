@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace baleen::serve {
+
+struct TomlMember;
 
 struct TomlValue {
     enum class Kind { boolean, integer, real, string, time, array, table };
@@ -21,9 +22,13 @@ struct TomlValue {
     double real = 0;
     std::string text;              // string; time as written in RFC 3339, a date alone or with time and offset
     std::vector<TomlValue> items;  // array
-    std::vector<std::pair<std::string, TomlValue>> members;  // table
+    std::vector<TomlMember> members;  // table
 
     const TomlValue* find(std::string_view key) const;  // member of a table; null if there is none
+};
+struct TomlMember {
+    std::string key;
+    TomlValue value;
 };
 std::string_view name(TomlValue::Kind kind);  // "a string", "an integer", ...
 
