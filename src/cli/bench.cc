@@ -21,6 +21,7 @@ struct Options {
     int repetitions = 0;
     std::uint64_t seed = 1;
     std::string numerics = "official";
+    bool mapped = false;
     bool json = false;
 };
 
@@ -86,6 +87,7 @@ int run(const Options& options) {
     engine_options.threads = options.threads;
     engine_options.numerics = options.numerics == "official" ? engine::Numerics::official : engine::Numerics::weights_only;
     engine_options.context = context;
+    engine_options.mapped = options.mapped;
     if (talk) engine_options.progress = [](std::string_view what) { fmt::print(stderr, "{}\n", what); };
     // Room for every sequence of the largest batch, 64 blocks each beside the longest prompt.
     const auto checkpoint = model::Checkpoint::open(*directory);
@@ -118,6 +120,7 @@ Command add_bench(CLI::App& root) {
     app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
+    app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"
                 "  baleen synth --preset flash-6l --seed 1 --out /tmp/flash-6l\n"

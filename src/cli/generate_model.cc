@@ -93,6 +93,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("--numerics", options.numerics, "official: roundings as in the published reference; weights-only: none of activations")
         ->capture_default_str()
         ->check(CLI::IsMember({"official", "weights-only"}));
+    app.add_flag("--mmap", options.mapped, "leave the weights in the page cache instead of reading them into memory of their own");
     app.add_flag("--verbose", options.verbose, "tell the whole memory plan and the stages of loading");
     app.add_flag("--quiet", options.quiet, "nothing on stderr but errors and reasoning");
 }
@@ -128,6 +129,7 @@ Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFiles& files, con
     engine::EngineOptions engine;
     engine.numerics = options.numerics == "official" ? engine::Numerics::official : engine::Numerics::weights_only;
     engine.threads = options.threads;
+    engine.mapped = options.mapped;
     engine.mtp = options.mtp;
     engine.context = std::min(context, files.config.max_position_embeddings);
     {

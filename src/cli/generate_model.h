@@ -24,6 +24,7 @@ struct ModelOptions {
     std::string numerics = "official";
     bool verbose = false;
     bool quiet = false;
+    bool mapped = false;
     bool mtp = false;  // run the MTP block beside the backbone; no flag of its own here
 };
 void add_model_options(CLI::App& app, ModelOptions& options);

@@ -40,6 +40,7 @@ engine::EngineOptions engine_options(const serve::EngineSettings& settings, std:
     options.context = settings.context_tokens;
     options.kv_budget_bytes = settings.kv_bytes;
     options.rows_per_step = static_cast<int>(settings.rows_per_step);
+    options.mapped = settings.mapped;
     options.mtp = settings.mtp;
     return options;
 }

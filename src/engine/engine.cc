@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.h"
 #include "experts/resident_store.h"
@@ -25,16 +26,11 @@ Result<void> check_options(const EngineOptions& options, const model::Config& co
     return {};
 }
 
-// Maps every page of the weights now instead of at first touch, if they fit into memory.
-void populate(const model::Checkpoint& checkpoint, Team& team, const std::function<void(std::string_view)>& say) {
+double gigabytes(std::uint64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
+
+// Maps every page of the weights now instead of at first touch.
+void populate(const model::Checkpoint& checkpoint, Team& team) {
     constexpr std::uint64_t kPiece = 64 << 20;
-    const std::uint64_t total = checkpoint.total_bytes(), available = io::available_memory();
-    if (total > available / 10 * 9) {
-        say(fmt::format("weights of {:.1f} GB do not fit into {:.1f} GB of memory: pages are read when touched", static_cast<double>(total) * 1e-9,
-                        static_cast<double>(available) * 1e-9));
-        return;
-    }
-    say(fmt::format("reading {:.1f} GB of weights", static_cast<double>(total) * 1e-9));
     std::vector<std::span<const std::byte>> pieces;  // tensors lie one behind the other: neighbours are joined
     for (const model::TensorInfo& tensor : checkpoint.tensors()) {
         const std::byte* data = checkpoint.data(tensor);
@@ -45,6 +41,33 @@ void populate(const model::Checkpoint& checkpoint, Team& team, const std::functi
     team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) { io::populate(pieces[static_cast<std::size_t>(i)]); });
 }
 
+// Brings the weights to where the machine is fastest with them: own memory if all that is planned fits, else the page cache, else
+// they stay on disk.
+Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, Team& team,
+                           const std::function<void(std::string_view)>& say) {
+    const std::uint64_t total = checkpoint.total_bytes(), available = io::available_memory() / 20 * 19;
+    if (!mapped && planned_bytes <= available) {
+        std::uint64_t read = 0, told = 0;
+        const auto begin = std::chrono::steady_clock::now();
+        TRY(checkpoint.make_resident([&](std::uint64_t bytes) {
+            read += bytes;
+            if (read - told < total / 100 && read < total) return;
+            told = read;
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            say(fmt::format("reading weights: {:.1f} of {:.1f} GB, {:.2f} GB/s", gigabytes(read), gigabytes(total), gigabytes(read) / seconds));
+        }));
+        return Ok{};
+    }
+    if (total > available) {
+        say(fmt::format("weights of {:.1f} GB do not fit into {:.1f} GB of memory: pages are read when touched", gigabytes(total),
+                        gigabytes(available)));
+        return Ok{};
+    }
+    say(fmt::format("mapping {:.1f} GB of weights", gigabytes(total)));
+    populate(checkpoint, team);
+    return Ok{};
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions options, const kernels::Kernels& kernels)
@@ -53,8 +76,8 @@ Engine::Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions opti
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& directory, EngineOptions options) {
-    const auto say = [&](std::string_view what) {
-        if (options.progress) options.progress(what);
+    const auto say = [progress = options.progress](std::string_view what) {
+        if (progress) progress(what);
     };
     TRY_ASSIGN(const kernels::Kernels* kernels, kernels::select(options.isa));
     say("reading headers");
@@ -73,7 +96,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
                                        .draft_layers = chosen.mtp ? 1 : 0,
                                        .weights_bytes = static_cast<std::int64_t>(engine->checkpoint_->total_bytes())});
     say(print(engine->plan_));
-    populate(*engine->checkpoint_, engine->team_, say);
+    TRY(place_weights(*engine->checkpoint_, chosen.mapped, static_cast<std::uint64_t>(engine->plan_.total()), engine->team_, say));
     say("checking tensors");
     TRY_ASSIGN(engine->weights_, model::bind_weights(*engine->checkpoint_, {.mtp = chosen.mtp, .check_scales = true,
                                                                             .threads = chosen.threads}));

@@ -43,8 +43,9 @@ struct EngineOptions {
     std::int64_t context = 0;      // tokens of one sequence at most; 0: the model's max_position_embeddings
     std::int64_t kv_budget_bytes = 0;  // pool size; 0: room for one sequence of full context
     int rows_per_step = 512;       // tokens of all spans of a step at most
+    bool mapped = false;           // weights stay in the page cache; otherwise they are read into memory where they fit
     bool mtp = false;              // run the MTP block beside the backbone, if the checkpoint has a classic one
-    std::function<void(std::string_view what)> progress;  // stages of loading, for people
+    std::function<void(std::string_view what)> progress;  // stages of loading, for people; from any thread, one call at a time
 };
 
 // Identifies the weights: SHA-256 over the config fields that enter the arithmetic and, per tensor, name, dtype, shape and one

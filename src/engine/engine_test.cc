@@ -270,6 +270,24 @@ TEST(Engine, RefusesWhatItCannotDo) {
     EXPECT_FALSE(Engine::open(kTiny, options).ok());
 }
 
+TEST(Engine, MappedWeightsEqualResidentOnes) {
+    const std::vector<TokenId> tokens = random_tokens(5, 200, 256);
+    std::vector<Outcome> outcomes;
+    for (const bool mapped : {false, true}) {
+        std::string told;
+        EngineOptions options;
+        options.mapped = mapped;
+        options.context = 2048;
+        options.kv_budget_bytes = 16 << 20;
+        options.progress = [&](std::string_view what) { told += what; };
+        auto engine = Engine::open(kTiny, options);
+        ASSERT_TRUE(engine.ok()) << engine.error().message;
+        EXPECT_NE(told.find(mapped ? "mapping" : "reading weights"), std::string::npos) << told;
+        outcomes.push_back(run(**engine, tokens, {64}));
+    }
+    expect_same(outcomes[0], outcomes[1], "mapped");
+}
+
 TEST(Engine, SignatureAndModelIdAreStable) {
     auto one = open({}, 1), two = open({}, 2);
     EXPECT_EQ(one->numerics_signature(), two->numerics_signature());

@@ -1,6 +1,7 @@
 // Aim: files are read whole or refused with their path; mappings show the bytes; a staged directory appears whole or
 // not at all, and never replaces what is not its own.
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,6 +118,37 @@ TEST_F(Files, StagedDirectoryIsAllOrNothing) {
     EXPECT_FALSE(StagedDirectory::create(root_ / "file" / "below", Replace::yes).ok());
     EXPECT_FALSE(StagedDirectory::create("/", Replace::yes).ok());
     EXPECT_TRUE(free_space(root_ / "not" / "yet").ok());
+}
+
+// Read in pieces by several threads: the same bytes at every size around pages and pieces, from a cached file and from one that is not.
+TEST_F(Files, ReadIntoMemory) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097}, std::size_t{4} << 20, (std::size_t{9} << 20) + 12'345}) {
+        std::string text(size, ' ');
+        for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 2'654'435'761u) >> 13);
+        const fs::path file = put("whole", text);
+        for (const bool cached : {true, false}) {
+            if (!cached) {  // what the system may then have dropped from its cache
+                const auto opened = open_for_reading(file);
+                ASSERT_TRUE(opened.ok());
+                ASSERT_EQ(::fsync(opened->get()), 0);
+                ASSERT_EQ(::posix_fadvise(opened->get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+            }
+            std::uint64_t told = 0;
+            const auto read = MappedFile::read(file, [&](std::uint64_t bytes) { told += bytes; });
+            ASSERT_TRUE(read.ok()) << read.error().message;
+            EXPECT_EQ(told, size);
+            ASSERT_EQ(read->bytes().size(), size);
+            EXPECT_EQ(std::memcmp(read->bytes().data(), text.data(), size), 0) << size << (cached ? " cached" : " from disk");
+        }
+    }
+    EXPECT_TRUE(MappedFile::read(put("empty", ""))->bytes().empty());
+    EXPECT_EQ(MappedFile::read(root_ / "none").error().code, ErrorCode::not_found);
+    EXPECT_EQ(MappedFile::read(root_).error().code, ErrorCode::io);
+}
+
+TEST(AvailableMemory, IsKnownAndPossible) {
+    EXPECT_GT(available_memory(), std::uint64_t{1} << 20);
+    EXPECT_LE(available_memory(), static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 }  // namespace

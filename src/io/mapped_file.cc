@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -73,17 +72,6 @@ bool populate(std::span<const std::byte> mapped) {
     const std::uintptr_t end =
         (reinterpret_cast<std::uintptr_t>(mapped.data()) + mapped.size() + page - 1) / page * page;
     return ::madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateRead) == 0;
-}
-
-std::uint64_t available_memory() {
-    std::FILE* file = std::fopen("/proc/meminfo", "r");
-    if (file == nullptr) return 0;
-    char line[256];
-    unsigned long long kib = 0;
-    while (std::fgets(line, sizeof line, file) != nullptr)
-        if (std::sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
-    std::fclose(file);
-    return kib * 1024;
 }
 
 }  // namespace baleen::io

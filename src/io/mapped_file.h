@@ -1,10 +1,12 @@
-// A file mapped read-only into memory. Owns the mapping; movable; the bytes may be read from any thread. A file that is
-// truncated by others while mapped raises SIGBUS on access, as with every mapping.
+// A file's bytes in memory, read-only: mapped through the page cache, or read into memory of this process. Owns them; movable; the
+// bytes may be read from any thread. A file that is truncated by others while mapped raises SIGBUS on access, as with every mapping;
+// one that was read is independent of its file.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 
 #include "base/result.h"
@@ -14,6 +16,12 @@ namespace baleen::io {
 class MappedFile {
   public:
     static Result<MappedFile> open(const std::filesystem::path& path);
+
+    // Reads the whole file into anonymous memory, in huge pages where the system gives them. Several threads read at once: what is in
+    // the page cache from there, the rest past it (O_DIRECT where the file system has it), so that nothing is held twice.
+    // `progress` gets the bytes read since it was last called, from any of the threads, one call at a time. Errors: as open();
+    // resource_exhausted without memory; corrupt if the file became shorter meanwhile.
+    static Result<MappedFile> read(const std::filesystem::path& path, const std::function<void(std::uint64_t)>& progress = {});
 
     MappedFile() = default;
     MappedFile(MappedFile&& other) noexcept;
@@ -34,7 +42,7 @@ class MappedFile {
 // are there. False if the system cannot (it is only an optimisation). Different threads may populate different stretches.
 bool populate(std::span<const std::byte> mapped);
 
-// Bytes of memory the system could give to page cache and programs now; 0 if unknown.
+// Bytes of memory the system could give to this process now, within the limit of its control group; 0 if unknown.
 std::uint64_t available_memory();
 
 }  // namespace baleen::io

@@ -137,6 +137,16 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::filesystem::path
     return CheckpointReader(directory).read();
 }
 
+Result<void> Checkpoint::make_resident(const std::function<void(std::uint64_t)>& progress) {
+    for (Shard& shard : shards_) {
+        TRY_ASSIGN(io::MappedFile file, io::MappedFile::read(directory_ / shard.name, progress));
+        if (file.bytes().size() != shard.file.bytes().size())
+            return corrupt(fmt::format("{}: changed its size while the checkpoint was opened", shard.name));
+        shard.file = std::move(file);
+    }
+    return Ok{};
+}
+
 const TensorInfo* Checkpoint::find(std::string_view name) const {
     const auto found = by_name_.find(name);
     return found == by_name_.end() ? nullptr : &tensors_[found->second];

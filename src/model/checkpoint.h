@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +53,10 @@ class Checkpoint {
     const std::string& shard_name(int shard) const { return shards_[static_cast<std::size_t>(shard)].name; }
     int shard_count() const { return static_cast<int>(shards_.size()); }
     std::uint64_t total_bytes() const;  // of all tensors
+
+    // Reads every shard into memory of this process (MappedFile::read) in place of its mapping. Pointers that data() gave before are
+    // void. To be called before others use the checkpoint; on an error it is as before or partly read, and usable either way.
+    Result<void> make_resident(const std::function<void(std::uint64_t bytes)>& progress = {});
 
     // What was odd and did no harm: tensors the index leaves out, a wrong total_size. At most a few dozen lines.
     const std::vector<std::string>& warnings() const { return warnings_; }

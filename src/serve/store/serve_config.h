@@ -37,6 +37,7 @@ struct EngineSettings {
     std::int64_t context_tokens = 0;   // 0: the model's
     std::int64_t kv_bytes = 0;         // KV pool; 0: one sequence of full context
     std::int64_t rows_per_step = 512;  // tokens of a step
+    bool mapped = false;               // weights stay in the page cache
     bool mtp = false;
 };
 

@@ -115,6 +115,7 @@ std::vector<Setting> build_settings() {
         numeric("engine.context_tokens", integer, 0, std::int64_t{1} << 30, MEMBER(engine.context_tokens), "of one conversation; 0: the model's"),
         numeric("engine.kv_bytes", bytes, 0, 64 * kTiB, MEMBER(engine.kv_bytes), "of the KV pool; 0: one conversation of full context"),
         numeric("engine.rows_per_step", integer, 8, 65536, MEMBER(engine.rows_per_step), "tokens of a step at most"),
+        yes_or_no("engine.mmap", MEMBER(engine.mapped), "leave the weights in the page cache instead of reading them into memory"),
         yes_or_no("engine.mtp", MEMBER(engine.mtp), "run the MTP block beside the model"),
 
         numeric("scheduler.streams_max", integer, 0, 65536, MEMBER(scheduler.streams_max), "answers written at once; 0: what state_bytes holds"),
