@@ -60,7 +60,7 @@ endfunction()
 function(baleen_set_flags set out)
   set(avx2 -mavx2 -mfma -mf16c)
   set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd)
-  set(avx512bf16 ${avx512} -mavx512bf16 -mavx512vnni)
+  set(avx512bf16 ${avx512} -mavx512bf16 -mavx512vnni -mavx512vbmi)
   set(${out} ${${set}} PARENT_SCOPE)
 endfunction()
 

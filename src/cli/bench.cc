@@ -22,10 +22,11 @@ struct Options {
     std::uint64_t seed = 1;
     std::string numerics = "official";
     bool mapped = false;
+    std::string fill = "real";
     bool json = false;
 };
 
-nlohmann::ordered_json to_json(const eval::BenchReport& report) {
+nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::string& fill) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const eval::BenchResult& r : report.results) {
         results.push_back({{"test", r.test},
@@ -40,22 +41,24 @@ nlohmann::ordered_json to_json(const eval::BenchReport& report) {
                            {"share_of_read", r.share_of_read},
                            {"share_of_dot", r.share_of_dot},
                            {"experts_per_layer", r.experts_per_layer},
+                           {"of_first_depth", r.of_first},
                            {"repetitions", r.repetitions}});
     }
     return {{"results", std::move(results)},
             {"ceilings", {{"read_gb_s", report.ceilings.read_gb_s}, {"dot_gflop_s", report.ceilings.dot_gflop_s}}},
             {"signature", report.signature},
-            {"threads", report.threads}};
+            {"threads", report.threads},
+            {"fill", fill}};
 }
 
 void print_table(const eval::BenchReport& report) {
     fmt::print("{} with {} threads; read ceiling {:.1f} GB/s, dot ceiling {:.0f} GFLOP/s (medians of this run)\n", report.signature,
                report.threads, report.ceilings.read_gb_s, report.ceilings.dot_gflop_s);
-    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
-               "of read", "GFLOP/s", "of dot", "experts");
+    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}{:>10}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
+               "of read", "GFLOP/s", "of dot", "experts", "of first");
     for (const eval::BenchResult& r : report.results) {
-        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}\n", r.test, r.tokens, r.depth, r.batch,
-                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer);
+        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10.3f}\n", r.test, r.tokens, r.depth, r.batch,
+                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer, r.of_first);
     }
 }
 
@@ -76,10 +79,11 @@ int run(const Options& options) {
     }
     const auto directory = resolve_model(options.model);
     if (!directory.ok()) return fail(directory.error());
-    std::int64_t context = 0, sequences = 1;
+    std::int64_t context = 0, sequences = 1, together = 0;  // depths of decode stand side by side
     for (const eval::BenchTest& test : tests) {
         const bool batch = test.kind == eval::BenchTest::Kind::batch;
         context = std::max(context, (batch ? 1 : test.value) + 4096);
+        if (test.kind == eval::BenchTest::Kind::decode) together += test.value + 4096;
         if (batch) sequences = std::max(sequences, test.value);
     }
     const bool talk = isatty(STDERR_FILENO) != 0;
@@ -94,17 +98,18 @@ int run(const Options& options) {
     if (!checkpoint.ok()) return fail(checkpoint.error());
     const kv::Shape shape = kv::make_shape((*checkpoint)->config(), options.numerics == "official", 0);
     engine_options.context = std::min<std::int64_t>(context, (*checkpoint)->config().max_position_embeddings);
-    engine_options.kv_budget_bytes = std::max<std::int64_t>(shape.block_bytes(), 1) * ((context + 127) / 128 + sequences * 64);
+    engine_options.kv_budget_bytes = std::max<std::int64_t>(shape.block_bytes(), 1) * ((std::max(context, together) + 127) / 128 + sequences * 64);
     auto engine = engine::Engine::open(*directory, engine_options);
     if (!engine.ok()) return fail(engine.error());
 
     eval::BenchOptions bench;
     bench.repetitions = options.repetitions;
     bench.seed = options.seed;
+    bench.fill_random = options.fill == "random";
     if (talk) bench.progress = [](std::string_view what) { fmt::print(stderr, "measuring {}\n", what); };
     const auto report = eval::run_bench(**engine, tests, bench);
     if (!report.ok()) return fail(report.error());
-    if (options.json) fmt::print("{}\n", to_json(*report).dump());
+    if (options.json) fmt::print("{}\n", to_json(*report, options.fill).dump());
     else print_table(*report);
     return 0;
 }
@@ -120,6 +125,9 @@ Command add_bench(CLI::App& root) {
     app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
+    app->add_option("--fill", options->fill, "what stands before a decoded token: real (computed, slow at depth) or random (entries drawn)")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"real", "random"}));
     app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"

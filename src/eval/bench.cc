@@ -7,6 +7,8 @@
 #include <chrono>
 #include <random>
 
+#include "eval/fill.h"
+
 namespace baleen::eval {
 
 namespace {
@@ -59,12 +61,23 @@ class Measurement {
         result_.test = label(test);
     }
 
-    Result<BenchResult> run() {
+    Result<void> prepare() {
         switch (test_.kind) {
-            case BenchTest::Kind::prefill: TRY(prefill()); break;
-            case BenchTest::Kind::decode: TRY(steps(1, test_.value)); break;
-            case BenchTest::Kind::batch: TRY(steps(static_cast<int>(test_.value), 0)); break;
+            case BenchTest::Kind::prefill: result_.batch = 1; return Ok{};
+            case BenchTest::Kind::decode: return start_sequences(1, test_.value);
+            case BenchTest::Kind::batch: return start_sequences(static_cast<int>(test_.value), 0);
         }
+        return Ok{};
+    }
+    int repetitions() const { return options_.repetitions > 0 ? options_.repetitions : test_.kind == BenchTest::Kind::prefill ? 5 : 30; }
+    Result<void> repeat(bool counts) {
+        if (test_.kind != BenchTest::Kind::prefill) return step(counts);
+        return counts ? prefill() : Ok{};
+    }
+    const std::vector<double>& times() const { return ms_; }
+
+    // `first` holds the times, in turn with these, of what to compare with.
+    BenchResult result(const std::vector<double>& first) {
         result_.repetitions = static_cast<int>(ms_.size());
         result_.ms = median(ms_);
         result_.tok_s = static_cast<double>(result_.tokens) / result_.ms * 1e3;
@@ -72,6 +85,9 @@ class Measurement {
         result_.gflop_s = median(gflop_s_);
         result_.share_of_read = median(share_of_read_);
         result_.share_of_dot = median(share_of_dot_);
+        std::vector<double> ratios;
+        for (std::size_t i = 0; i < std::min(first.size(), ms_.size()); ++i) ratios.push_back(ms_[i] / first[i]);
+        result_.of_first = median(std::move(ratios));
         return result_;
     }
 
@@ -106,43 +122,46 @@ class Measurement {
     }
 
     Result<void> prefill() {
-        result_.batch = 1;
-        const int repetitions = options_.repetitions > 0 ? options_.repetitions : 5;
-        for (int r = 0; r < repetitions; ++r) {
-            TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(test_.value)}));
-            const engine::Counters before = engine_.counters();
-            const auto start = std::chrono::steady_clock::now();
-            TRY(engine_.prefill(*sequence, {}));
-            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-            const engine::Counters& after = engine_.counters();
-            note(seconds, test_.value, static_cast<std::int64_t>(after.steps - before.steps), 1,
-                 after.experts_touched - before.experts_touched, ceilings());
-        }
-        return {};
+        TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(test_.value)}));
+        const engine::Counters before = engine_.counters();
+        const auto start = std::chrono::steady_clock::now();
+        TRY(engine_.prefill(*sequence, {}));
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const engine::Counters& after = engine_.counters();
+        note(seconds, test_.value, static_cast<std::int64_t>(after.steps - before.steps), 1, after.experts_touched - before.experts_touched,
+             ceilings());
+        return Ok{};
     }
 
-    // Single-token steps of `count` sequences at `depth`.
-    Result<void> steps(int count, std::int64_t depth) {
+    // `count` sequences of `depth` tokens, each with a token to compute next.
+    Result<void> start_sequences(int count, std::int64_t depth) {
         result_.batch = count;
         result_.depth = depth;
-        const int repetitions = options_.repetitions > 0 ? options_.repetitions : 30;
-        std::vector<std::unique_ptr<Sequence>> sequences;
         for (int i = 0; i < count; ++i) {
+            if (options_.fill_random && depth > kFillBase) {
+                TRY_ASSIGN(std::unique_ptr<Sequence> sequence, filled_sequence(engine_, depth, random_));
+                sequences_.push_back(std::move(sequence));
+                continue;
+            }
             TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(std::max<std::int64_t>(depth, 1))}));
             if (depth > 0) TRY(engine_.prefill(*sequence, {}));
-            sequences.push_back(std::move(sequence));
+            sequences_.push_back(std::move(sequence));
         }
-        for (int r = -2; r < repetitions; ++r) {  // two steps to warm up
-            StepBatch batch;
-            for (const auto& sequence : sequences) {
-                if (sequence->pending() == 0) TRY(sequence->append(random_tokens(1)[0]));
-                batch.spans.push_back({sequence.get(), 1, RowKind::decode, {-1}, {}, {}});
-            }
-            const std::uint64_t before = engine_.counters().experts_touched;
-            TRY_ASSIGN(const engine::StepReport report, engine_.step(batch));
-            if (r >= 0) note(report.seconds, count, 1, count, engine_.counters().experts_touched - before, ceilings());
+        return Ok{};
+    }
+
+    // One token of every sequence.
+    Result<void> step(bool counts) {
+        StepBatch batch;
+        for (const auto& sequence : sequences_) {
+            if (sequence->pending() == 0) TRY(sequence->append(random_tokens(1)[0]));
+            batch.spans.push_back({sequence.get(), 1, RowKind::decode, {-1}, {}, {}});
         }
-        return {};
+        const std::uint64_t before = engine_.counters().experts_touched;
+        TRY_ASSIGN(const engine::StepReport report, engine_.step(batch));
+        const auto count = static_cast<std::int64_t>(sequences_.size());
+        if (counts) note(report.seconds, count, 1, count, engine_.counters().experts_touched - before, ceilings());
+        return Ok{};
     }
 
     Engine& engine_;
@@ -150,6 +169,7 @@ class Measurement {
     const BenchOptions& options_;
     std::vector<Ceilings>& ceilings_;
     std::mt19937_64 random_;
+    std::vector<std::unique_ptr<Sequence>> sequences_;
     BenchResult result_;
     std::vector<double> ms_, gb_s_, gflop_s_, share_of_read_, share_of_dot_;
 };
@@ -203,10 +223,19 @@ Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& test
     report.threads = engine.team().size();
     std::vector<Ceilings> ceilings;
     measure_ceilings(engine);  // touches the pages once
-    for (const BenchTest& test : tests) {
-        if (options.progress) options.progress(label(test));
-        TRY_ASSIGN(BenchResult result, Measurement(engine, test, options, ceilings).run());
-        report.results.push_back(std::move(result));
+    for (std::size_t begin = 0, end; begin < tests.size(); begin = end) {
+        // Depths of decode take turns, so that a machine that changes speed changes it for all of them.
+        for (end = begin + 1; end < tests.size() && tests[begin].kind == BenchTest::Kind::decode && tests[end].kind == tests[begin].kind;) ++end;
+        std::vector<std::unique_ptr<Measurement>> group;
+        for (std::size_t i = begin; i < end; ++i) {
+            if (options.progress) options.progress(label(tests[i]));
+            group.push_back(std::make_unique<Measurement>(engine, tests[i], options, ceilings));
+            TRY(group.back()->prepare());
+        }
+        constexpr int kWarmUp = 2;
+        for (int r = -kWarmUp; r < group[0]->repetitions(); ++r)
+            for (const auto& measurement : group) TRY(measurement->repeat(r >= 0));
+        for (const auto& measurement : group) report.results.push_back(measurement->result(group[0]->times()));
     }
     std::vector<double> read, dot;
     for (const Ceilings& at : ceilings) {

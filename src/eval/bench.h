@@ -14,7 +14,7 @@
 namespace baleen::eval {
 
 // prefill:N   a prompt of N random tokens, in steps of rows_per_step
-// decode:D    single tokens after D random ones
+// decode:D    single tokens after D random ones; several depths take turns, step by step
 // batch:B     one token each of B sequences a step, distinct contexts
 struct BenchTest {
     enum class Kind : std::uint8_t { prefill, decode, batch };
@@ -44,6 +44,7 @@ struct BenchResult {
     double share_of_read = 0;  // gb_s of a repetition over the read ceiling measured next to it, median
     double share_of_dot = 0;
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
+    double of_first = 0;  // decode: time of a step over that of the run's first depth next to it, median; 1 for the first
     int repetitions = 0;
 };
 
@@ -55,6 +56,8 @@ struct BenchReport {
 };
 
 struct BenchOptions {
+    // Whether depths above kFillBase are drawn instead of computed (fill.h).
+    bool fill_random = false;
     int repetitions = 0;  // 0: by kind, 5 prompts or 30 steps
     std::uint64_t seed = 1;
     std::function<void(std::string_view)> progress;

@@ -37,9 +37,9 @@ Cpu detect_cpu() {
     cpu.avx2 = fma && f16c && has(ebx7, 5);
     const bool f = has(ebx7, 16), dq = has(ebx7, 17), cd = has(ebx7, 28), bw = has(ebx7, 30), vl = has(ebx7, 31);
     cpu.avx512 = cpu.avx2 && (state & 0xe0) == 0xe0 && f && dq && cd && bw && vl;
-    const bool vnni = has(ecx7, 11);
+    const bool vnni = has(ecx7, 11), vbmi = has(ecx7, 1);
     if (leaves < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return cpu;
-    cpu.avx512bf16 = cpu.avx512 && vnni && has(eax, 5);
+    cpu.avx512bf16 = cpu.avx512 && vnni && vbmi && has(eax, 5);
     return cpu;
 }
 

@@ -271,6 +271,15 @@ void SequenceCache::save(std::span<std::byte> out) const {
     });
 }
 
+void SequenceCache::pretend_depth(std::span<std::byte> state, std::int64_t tokens) {
+    StateHeader header;
+    CHECK(state.size() >= sizeof header, "state has {} bytes", state.size());
+    std::memcpy(&header, state.data(), sizeof header);
+    CHECK(header.tokens % kBlockTokens == 0 && tokens % kBlockTokens == 0, "{} and {} tokens", header.tokens, tokens);
+    header.tokens = static_cast<std::uint64_t>(tokens);
+    std::memcpy(state.data(), &header, sizeof header);
+}
+
 Result<void> SequenceCache::attach(std::span<const BlockId> blocks, std::span<const std::byte> state, std::int64_t tokens) {
     CHECK(computed_ == 0 && begun_ == 0 && blocks_.empty(), "attach to a sequence that has computed {}", computed_);
     StateHeader header;

@@ -74,6 +74,9 @@ class SequenceCache {
     std::int64_t state_bytes() const;  // what save() writes now
     static std::int64_t state_bytes(const Shape& shape, std::int64_t tokens);
     void save(std::span<std::byte> out) const;
+    // Makes saved bytes claim another depth, for measurements at depths nobody computed: the rows stay those of the old one. Both
+    // depths are whole blocks and reach over the window.
+    static void pretend_depth(std::span<std::byte> state, std::int64_t tokens);
     // Becomes the sequence of `tokens` tokens whose full blocks are `blocks` (sealed; retained here) and whose remaining
     // state is `state`. Only on a cache that has computed nothing. Validates before anything changes.
     Result<void> attach(std::span<const BlockId> blocks, std::span<const std::byte> state, std::int64_t tokens);

@@ -7,8 +7,8 @@
 // make a weight subnormal or infinite (below 2^-117 or above 2^119; no real checkpoint has them) are left to the scalar
 // set.
 //
-// Few inputs: weights are decoded in registers, four rows together; a core decodes 6 bytes of fp8 a cycle, more than
-// memory brings. Many inputs: a panel of decoded rows is multiplied in tiles of 6 x 4, 24 vdpbf16ps for 10 loads. Each
+// Few inputs: weights are decoded in registers, four rows together; a core decodes 11 bytes of fp8 a cycle (fp8_bytes.inl; 6 with
+// tables of words), twice what memory brings. Many inputs: a panel of decoded rows is multiplied in tiles of 6 x 4, 24 vdpbf16ps for 10 loads. Each
 // accumulator sees the same columns in the same order either way.
 #include "kernels/avx512bf16/avx512bf16.h"
 
@@ -21,6 +21,8 @@ namespace baleen::kernels::avx512bf16 {
 #include "kernels/wide/product_io.inl"
 
 #include "kernels/avx512bf16/decode.inl"
+
+#include "kernels/avx512bf16/fp8_bytes.inl"
 
 namespace {
 
@@ -58,9 +60,20 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
     for (std::int64_t block = 0; block < cols; block += kBlock) {
         look_ahead<R * bytes_of_columns(format, kBlock)>(rows[0] + ahead + R * bytes_of_columns(format, block));
         const std::int64_t end = smaller(block + kBlock, cols);
+        std::int64_t k = block;
         Fp8Table table;
-        if constexpr (format == WeightFormat::fp8) table = Fp8Table::scaled(unscaled, scales[block / kBlock]);
-        for (std::int64_t k = block; k < end; k += kStep)
+        if constexpr (format == WeightFormat::fp8) {
+            const Fp8Bytes bytes = Fp8Bytes::scaled(scales[block / kBlock]);
+            for (; k + 2 * kStep <= end; k += 2 * kStep)
+                for (int i = 0; i < R; ++i) {
+                    __m512i first, second;
+                    bytes.decode(rows[i] + k, first, second);
+                    use(i, k, first);
+                    use(i, k + kStep, second);
+                }
+            if (k < end) table = Fp8Table::scaled(unscaled, scales[block / kBlock]);
+        }
+        for (; k < end; k += kStep)
             for (int i = 0; i < R; ++i) {
                 const std::uint8_t* p = rows[i] + bytes_of_columns(format, k);
                 if constexpr (format == WeightFormat::fp8)
