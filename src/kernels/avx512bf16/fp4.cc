@@ -138,18 +138,23 @@ void deal_inputs(const Job& job, const Rows& x) {
 
 // ---- few inputs
 
-// One block of R rows times X inputs, decoded on the fly.
-template <int R, int X>
-inline void direct_block(const Job& job, const Block (&blocks)[R], const std::uint16_t* x, __m512i table,
-                         F (&acc)[R][X]) {
+// One block of R rows times X inputs, decoded on the fly; load(i) gets the block of row i. Unrolled by order: else the compiler
+// keeps blocks and sums in memory.
+template <int R, int X, class Load>
+inline __attribute__((always_inline)) void direct_block(std::int64_t stride, Load&& load, const std::uint16_t* x, __m512i table,
+                                                        F (&acc)[R][X]) {
+#pragma GCC unroll 4
     for (int i = 0; i < R; ++i) {
+        const Block block = load(i);
         __m512i parts[kParts];
-        decode(blocks[i].nibbles, table, parts);
-        const F scale = lane_scales(blocks[i].codes);
+        decode(block.nibbles, table, parts);
+        const F scale = lane_scales(block.codes);
+#pragma GCC unroll 3
         for (int j = 0; j < X; ++j) {
             F t = Vec::zero();
+#pragma GCC unroll 4
             for (int n = 0; n < kParts; ++n)
-                t = _mm512_dpbf16_ps(t, pairs(parts[n]), pairs(_mm512_loadu_si512(x + j * job.stride + 32 * n)));
+                t = _mm512_dpbf16_ps(t, pairs(parts[n]), pairs(_mm512_loadu_si512(x + j * stride + 32 * n)));
             acc[i][j] = Vec::fma(t, scale, acc[i][j]);
         }
     }
@@ -162,19 +167,21 @@ void direct(const Job& job, std::int64_t r, int input) {
         for (int j = 0; j < X; ++j) acc[i][j] = Vec::zero();
     const std::int64_t whole = job.w.cols / kBlock, ahead = bytes_ahead(job.row_bytes, R);
     const std::uint16_t* x = job.x + input * job.stride;
-    const __m512i table = values();
-    const std::uint8_t* rows[R];
-    const std::uint8_t* codes[R];
-    for (int i = 0; i < R; ++i) rows[i] = job.row(r + i), codes[i] = job.codes(r + i);
-    Block blocks[R];
+    __m512i table = values();
+    asm("" : "+v"(table));  // in a register, not loaded for every lookup
+    const std::uint8_t* const row = job.row(r);
+    const std::uint8_t* const codes = job.codes(r);
+    const std::int64_t row_bytes = job.row_bytes, code_bytes = job.w.scale_stride, stride = job.stride;
     for (std::int64_t b = 0; b < whole; ++b) {
-        look_ahead<R * kBlockBytes>(rows[0] + ahead + R * b * kBlockBytes);
-        for (int i = 0; i < R; ++i) blocks[i] = load_block(rows[i], codes[i], b);
-        direct_block<R, X>(job, blocks, x + b * kBlock, table, acc);
+        look_ahead<R * kBlockBytes>(row + ahead + R * b * kBlockBytes);
+        direct_block<R, X>(
+            stride, [&](int i) __attribute__((always_inline)) { return load_block(row + i * row_bytes, codes + i * code_bytes, b); },
+            x + b * kBlock, table, acc);
     }
     if (whole < job.blocks) {
-        for (int i = 0; i < R; ++i) blocks[i] = load_last(rows[i], codes[i], whole, job.w.cols);
-        direct_block<R, X>(job, blocks, x + whole * kBlock, table, acc);
+        direct_block<R, X>(
+            stride, [&](int i) __attribute__((always_inline)) { return load_last(row + i * row_bytes, codes + i * code_bytes, whole, job.w.cols); },
+            x + whole * kBlock, table, acc);
     }
     for (int j = 0; j < X; ++j) {
         if constexpr (R == 4)
