@@ -1,6 +1,6 @@
 # Short names; the work is in scripts/, which also run where there is no make yet. Each installs missing Debian packages first
 # and says which.
-.PHONY: demo build test test-long fuzz krill eval-krill
+.PHONY: demo build test test-long fuzz krill eval-krill load
 
 demo:       ## installs, builds, and shows the shipped model at work
 	@scripts/demo
@@ -13,6 +13,9 @@ test:       ## installs, builds and runs the test suite
 
 test-long:  ## sanitizers, headers alone, oracles over large inputs, golden files in every kernel set
 	@scripts/test-long
+
+load:       ## the built server under load: 50 kills, 200 streams, fairness, 10,000 idle connections
+	@scripts/load-tests
 
 fuzz:       ## every parser of outside bytes, 60 s each
 	@scripts/fuzz 60
