@@ -1,6 +1,6 @@
 # Short names; the work is in scripts/, which also run where there is no make yet. Each installs missing Debian packages first
 # and says which.
-.PHONY: demo build test test-long fuzz krill eval-krill load
+.PHONY: demo build test test-long fuzz krill eval-krill load agents
 
 demo:       ## installs, builds, and shows the shipped model at work
 	@scripts/demo
@@ -16,6 +16,9 @@ test-long:  ## sanitizers, headers alone, oracles over large inputs, golden file
 
 load:       ## the built server under load: 50 kills, 200 streams, fairness, 10,000 idle connections
 	@scripts/load-tests
+
+agents:     ## Claude Code, Codex and OpenCode do a task with a tool against the server
+	@scripts/agents
 
 fuzz:       ## every parser of outside bytes, 60 s each
 	@scripts/fuzz 60
