@@ -29,7 +29,8 @@ struct Query {
 
 // Scores keys [begin, end) of the row's sequence into out[begin, end).
 void score_range(Context& context, LayerIndex layer, const Query& query, std::int64_t begin, std::int64_t end, int member,
-                 std::vector<kv::Run>& runs, float* out) {
+                 float* out) {
+    static thread_local std::vector<kv::Run> runs;  // declared where each thread passes: else it is neither made nor freed there
     query.span->cache->key_runs(layer, end, runs);
     const tensor::KeyLayout layout = context.config.key_layout(context.official());
     std::int64_t at = 0;
@@ -111,7 +112,6 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
 
     // One row of scores per member, or per row when someone wants to see them.
     float* scores = context.work.scores.need((traced ? rows : context.team.size()) * std::max<std::int64_t>(most, 1));
-    static thread_local std::vector<kv::Run> runs;
     const tensor::KeyLayout layout = context.config.key_layout(context.official());
     for (const Span& span : batch.spans) {
         const auto row_query = [&](std::int64_t i) {
@@ -132,7 +132,7 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
             float* row_scores = traced ? scores + span.first_row * most : scores;
             if (query.visible > topk || traced) {
                 context.team.for_ranges(query.visible, 32, [&](std::int64_t begin, std::int64_t end, int member) {
-                    score_range(context, layer, query, begin, end, member, runs, row_scores);
+                    score_range(context, layer, query, begin, end, member, row_scores);
                 });
             }
             if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
@@ -142,7 +142,7 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
         context.team.for_each(span.rows, [&](std::int64_t i, int member) {
             const Query query = row_query(i);
             float* row_scores = scores + (traced ? span.first_row + i : member) * most;
-            if (query.visible > topk || traced) score_range(context, layer, query, 0, query.visible, member, runs, row_scores);
+            if (query.visible > topk || traced) score_range(context, layer, query, 0, query.visible, member, row_scores);
             if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
             choose(i, row_scores, query.visible);
         });
