@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    server = Server()
+    server = Server("--keys", "required")
     keys = [server.command("keys", "add", f"client{i}").split()[-1] for i in range(2)]
     listed = server.command("keys", "list")
     whole, slowest, failures = 0, 0.0, []
