@@ -14,10 +14,10 @@ test:       ## installs, builds and runs the test suite
 test-long:  ## sanitizers, headers alone, oracles over large inputs, golden files in every kernel set
 	@scripts/test-long
 
-load:       ## the built server under load: 50 kills, 200 streams, fairness, 10,000 idle connections
+load: build       ## the built server under load: 50 kills, 200 streams, fairness, 10,000 idle connections
 	@scripts/load-tests
 
-agents:     ## Claude Code, Codex and OpenCode do a task with a tool against the server
+agents: build     ## Claude Code, Codex and OpenCode do a task with a tool against the server
 	@scripts/agents
 
 fuzz:       ## every parser of outside bytes, 60 s each

@@ -57,8 +57,9 @@ void print_table(const eval::BenchReport& report) {
     fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}{:>10}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
                "of read", "GFLOP/s", "of dot", "experts", "of first");
     for (const eval::BenchResult& r : report.results) {
-        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10.3f}\n", r.test, r.tokens, r.depth, r.batch,
-                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer, r.of_first);
+        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10}\n", r.test, r.tokens, r.depth, r.batch,
+                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer,
+                   r.of_first > 0 ? fmt::format("{:.3f}", r.of_first) : "");
     }
 }
 

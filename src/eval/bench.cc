@@ -76,7 +76,7 @@ class Measurement {
     }
     const std::vector<double>& times() const { return ms_; }
 
-    // `first` holds the times, in turn with these, of what to compare with.
+    // `first` holds the times, in turn with these, of the run's first depth.
     BenchResult result(const std::vector<double>& first) {
         result_.repetitions = static_cast<int>(ms_.size());
         result_.ms = median(ms_);
@@ -85,6 +85,7 @@ class Measurement {
         result_.gflop_s = median(gflop_s_);
         result_.share_of_read = median(share_of_read_);
         result_.share_of_dot = median(share_of_dot_);
+        if (test_.kind != BenchTest::Kind::decode) return result_;
         std::vector<double> ratios;
         for (std::size_t i = 0; i < std::min(first.size(), ms_.size()); ++i) ratios.push_back(ms_[i] / first[i]);
         result_.of_first = median(std::move(ratios));

@@ -44,7 +44,7 @@ struct BenchResult {
     double share_of_read = 0;  // gb_s of a repetition over the read ceiling measured next to it, median
     double share_of_dot = 0;
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
-    double of_first = 0;  // decode: time of a step over that of the run's first depth next to it, median; 1 for the first
+    double of_first = 0;  // decode: time of a step over that of the run's first depth next to it, median; 0 for other tests
     int repetitions = 0;
 };
 

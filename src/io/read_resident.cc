@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/threads.h"
 #include "io/mapped_file.h"
 #include "io/read_file.h"
 
@@ -25,7 +26,7 @@ namespace {
 constexpr std::size_t kHugePage = 2 << 20;
 constexpr std::size_t kAlignment = 4096;       // of a direct read's place, offset and length
 constexpr std::size_t kPiece = 4 << 20;        // bytes one thread takes at a time
-constexpr unsigned kThreadsMin = 4, kThreadsMax = 16;  // more than CPUs: they wait for the disk
+constexpr int kThreadsMin = 4, kThreadsMax = 16;  // more than CPUs: they wait for the disk
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -51,7 +52,7 @@ class Reading {
 
     Result<void> run() {
         const std::size_t pieces = (size_ + kPiece - 1) / kPiece;
-        const std::size_t wanted = std::clamp(2 * std::thread::hardware_concurrency(), kThreadsMin, kThreadsMax);
+        const std::size_t wanted = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), kThreadsMin, kThreadsMax));
         std::vector<std::jthread> others;
         for (std::size_t i = 1; i < std::min(pieces, wanted); ++i) others.emplace_back([this] { work(); });
         work();

@@ -1,10 +1,10 @@
-// How near the products come to what the machine can do: fp8, fp4 and bf16 weights of 200 MB times one input, beside a
+// How near the products come to what the machine can do: fp8, fp4 and bf16 weights (200 MB) times one input, beside a
 // loads-only pass over the same bytes, and a matrix in cache times 512 inputs, beside the set's dot-product rate. Every
 // number is the best of several rounds, and ceilings are taken in the same rounds, since shared machines change speed
 // from second to second; times are CPU times of the slowest member, so that other processes cost less. Not built:
 //   g++ -std=c++23 -O2 -Isrc src/kernels/kernels_bench.cc build/release/libbaleen_kernels.a
 //       build/release/libbaleen_tensor.a build/release/libbaleen_base.a -lfmt -lpthread -o kernels_bench
-//   kernels_bench [threads] [set]
+//   kernels_bench [threads] [set] [KiB of weights]      512 stay in L2: what the arithmetic alone allows
 #include <fmt/format.h>
 #include <time.h>
 
@@ -38,10 +38,10 @@ constexpr Format kFormats[] = {{"fp8", WeightFormat::fp8}, {"fp4", WeightFormat:
 
 class Bench {
   public:
-    explicit Bench(int threads) : team_(threads), scratch_(static_cast<std::size_t>(threads)) {
-        memory_ = static_cast<std::uint8_t*>(std::aligned_alloc(4096, kBytes));
+    Bench(int threads, std::size_t bytes) : bytes_(bytes), team_(threads), scratch_(static_cast<std::size_t>(threads)) {
+        memory_ = static_cast<std::uint8_t*>(std::aligned_alloc(4096, std::max(bytes_, kCached)));
         std::uint64_t state = 1;
-        for (std::size_t i = 0; i < kBytes; i += 8) {
+        for (std::size_t i = 0; i < std::max(bytes_, kCached); i += 8) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             const std::uint64_t word = state >> 3 & 0x3f3f3f3f3f3f3f3fu;
             std::memcpy(memory_ + i, &word, 8);
@@ -56,7 +56,7 @@ class Bench {
     }
 
   private:
-    static constexpr std::size_t kBytes = 200 << 20;
+    static constexpr std::size_t kCached = 4 << 20;  // of the products of many inputs
 
     // CPU seconds of the member that needed most for its range.
     template <class Body>
@@ -84,7 +84,7 @@ class Bench {
 
     tensor::MatrixView matrix(const Format& f, std::int64_t cols, std::size_t bytes) {
         tensor::MatrixView w{f.format, 0, cols, memory_};
-        w.rows = static_cast<std::int64_t>(bytes) / w.row_bytes() / 128 * 128;
+        w.rows = static_cast<std::int64_t>(bytes) / w.row_bytes() / 64 * 64;
         w.scale_stride = f.format == WeightFormat::fp4 ? cols / 32 : cols / 128;
         scales_.assign(static_cast<std::size_t>(w.rows * w.scale_stride), 119);
         w.scales = scales_.data();
@@ -92,15 +92,16 @@ class Bench {
     }
 
     void one_input(const Kernels& set, const Format& f, std::int64_t cols) {
-        const tensor::MatrixView w = matrix(f, cols, kBytes);
+        const tensor::MatrixView w = matrix(f, cols, bytes_);
         const Peaks peak = peaks(set);
         const auto bytes = static_cast<double>(w.bytes());
         double best = 0, ceiling = 0;
-        for (int round = 0; round < 12; ++round) {
-            const double read = slowest(kBytes / 4096, 1, [&](std::int64_t begin, std::int64_t end, int) {
+        const int rounds = bytes_ < kCached ? 3000 : 12;
+        for (int round = 0; round < rounds; ++round) {
+            const double read = slowest(static_cast<std::int64_t>(bytes_ / 4096), 1, [&](std::int64_t begin, std::int64_t end, int) {
                 sink_ = peak.read_pass(memory_ + begin * 4096, static_cast<std::size_t>(end - begin) * 4096);
             });
-            ceiling = std::max(ceiling, kBytes / read * 1e-9);
+            ceiling = std::max(ceiling, static_cast<double>(bytes_) / read * 1e-9);
             best = std::max(best, bytes / product(set, w, 1) * 1e-9);
         }
         fmt::print("{:<10} {:<4} x 1    K={}: {:5.1f} GB/s of {:5.1f}  {:3.0f} %\n", set.name, f.name, cols, best,
@@ -109,7 +110,7 @@ class Bench {
 
     void many_inputs(const Kernels& set, const Format& f) {
         if (set.name == "scalar") return;
-        const tensor::MatrixView w = matrix(f, 4096, 4 << 20);
+        const tensor::MatrixView w = matrix(f, 4096, kCached);
         const Peaks peak = peaks(set);
         double best = 0, ceiling = 0;
         for (int round = 0; round < 4; ++round) {
@@ -126,6 +127,7 @@ class Bench {
                    100 * best / ceiling);
     }
 
+    const std::size_t bytes_;
     Team team_;
     std::vector<Scratch> scratch_;
     std::vector<std::uint8_t> scales_;
@@ -136,7 +138,7 @@ class Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Bench bench(argc > 1 ? std::atoi(argv[1]) : usable_cpus());
+    Bench bench(argc > 1 ? std::atoi(argv[1]) : usable_cpus(), argc > 3 ? static_cast<std::size_t>(std::atoll(argv[3])) << 10 : std::size_t{200} << 20);
     for (const Kernels* set : available())
         if (argc > 2 ? set->name == argv[2] : set->name != "scalar") bench.run(*set);
 }

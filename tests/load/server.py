@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ BALEEN = os.environ.get("BALEEN", str(ROOT / "build/release/baleen"))
 
 
 class Server:
-    """`baleen serve` on krill and a free port; `data` outlives a killed process."""
+    """`baleen serve` on krill and a free port; `data` outlives a killed process. In a `with` it runs until the end of the block."""
 
     def __init__(self, *arguments: str):
         self.folder = tempfile.TemporaryDirectory(prefix="baleen-load-")
@@ -22,6 +23,13 @@ class Server:
         self.arguments = arguments
         self.process: subprocess.Popen | None = None
         self.url = ""
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
 
     def start(self) -> float:
         """Seconds until it is ready."""
@@ -31,8 +39,7 @@ class Server:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"{BALEEN} serve did not start: exit {self.process.wait()}")
-        ready = json.loads(line)
-        self.url = ready.get("url") or "http://" + ready["listen"]
+        self.url = json.loads(line)["url"]
         return time.monotonic() - began
 
     def kill(self) -> None:
@@ -49,7 +56,17 @@ class Server:
         command = [BALEEN, *arguments, "--data-dir", self.data]
         return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
-    def get(self, path: str, key: str = "") -> bytes:
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {key}"} if key else {})
+    def seconds(self, histogram: str) -> tuple[float, float]:
+        """Count and sum so far of a histogram of /metrics, such as engine_step."""
+        text = self.get("/metrics").decode()
+        count, total = (re.search(rf"^baleen_{histogram}_seconds_{part}\S* (\S+)", text, re.M) for part in ("count", "sum"))
+        return float(count[1]), float(total[1])
+
+    def post(self, path: str, body: dict) -> bytes:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return answer.read()

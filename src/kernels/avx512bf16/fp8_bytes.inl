@@ -18,7 +18,7 @@ constexpr ScaledBytes make_scaled_bytes() {
         }
     return bytes;
 }
-alignas(64) constexpr ScaledBytes kScaledBytes = make_scaled_bytes();
+constexpr ScaledBytes kScaledBytes = make_scaled_bytes();
 
 struct Fp8Bytes {
     __m512i low[2], high[2];

@@ -55,7 +55,6 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
     const std::int64_t cols = job.w.cols, ahead = bytes_ahead(job.row_bytes, R);
     const std::uint8_t* rows[R];
     for (int i = 0; i < R; ++i) rows[i] = job.row(r + i);
-    const Fp8Table unscaled = format == WeightFormat::fp8 ? Fp8Table::base() : Fp8Table{};
     const std::uint8_t* scales = format == WeightFormat::fp8 ? job.w.scales + r / 128 * job.w.scale_stride : nullptr;
     for (std::int64_t block = 0; block < cols; block += kBlock) {
         look_ahead<R * bytes_of_columns(format, kBlock)>(rows[0] + ahead + R * bytes_of_columns(format, block));
@@ -71,7 +70,7 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
                     use(i, k, first);
                     use(i, k + kStep, second);
                 }
-            if (k < end) table = Fp8Table::scaled(unscaled, scales[block / kBlock]);
+            if (k < end) table = Fp8Table::scaled(Fp8Table::base(), scales[block / kBlock]);
         }
         for (; k < end; k += kStep)
             for (int i = 0; i < R; ++i) {
