@@ -146,6 +146,8 @@ struct Kernels {
     // ---- attention
     void (*attend)(const Attend& work, Scratch& scratch) = nullptr;
     void (*index_scores)(const IndexScore& work, Scratch& scratch) = nullptr;
+    // Writes `first` + i for every x[i] that is not below `least` (NaN never is), ascending; how many. `out` has room for n.
+    std::int64_t (*find_not_below)(const float* x, std::int64_t n, float least, std::int32_t first, std::int32_t* out) = nullptr;
 };
 
 // The product of the matrix's format.

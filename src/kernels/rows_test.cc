@@ -286,5 +286,22 @@ TEST_P(RowKernels, ExponentialIsWithinOneUnit) {
     EXPECT_GT(worst, 0.0);
 }
 
+TEST_P(RowKernels, FindWhatIsNotBelow) {
+    for (int seed = 0; seed < 100; ++seed) {
+        Random random(seed);
+        for (const int n : kLengths) {
+            const auto x = mixed(random, static_cast<std::size_t>(n), seed % 2);
+            const float least = seed % 5 == 0 ? -kInf : x[static_cast<std::size_t>(random.between(0, n - 1))];
+            std::vector<std::int32_t> got(x.size(), -1), want(x.size(), -1);
+            const std::int64_t found = kernels().find_not_below(x.data(), n, least, 17, got.data());
+            std::int64_t wanted = 0;
+            for (int i = 0; i < n; ++i)
+                if (!(x[static_cast<std::size_t>(i)] < least)) want[static_cast<std::size_t>(wanted++)] = 17 + i;
+            ASSERT_EQ(found, wanted) << "seed " << seed << ", " << n << " numbers";
+            EXPECT_EQ(got, want);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace baleen::kernels::test

@@ -15,6 +15,7 @@
 #include "model/config.h"
 #include "model/weights.h"
 #include "v4/rope.h"
+#include "v4/top_selection.h"
 #include "v4/trace.h"
 
 namespace baleen::v4 {
@@ -106,13 +107,14 @@ struct Context {
     Numerics numerics;
     RopeTable window_rope, compressed_rope;
     std::vector<kernels::Scratch> scratch;  // one per member of the team
+    std::vector<TopSelection> selections;   // likewise
     Workspace work;
     std::uint64_t experts_touched = 0;  // distinct (layer, expert) pairs over all steps, for bandwidth accounts
 
     Context(const model::Config& config, const model::Weights& weights, experts::Store& experts,
             const kernels::Kernels& kernels, Team& team, Numerics numerics)
         : config(config), weights(weights), experts(experts), kernels(kernels), team(team), numerics(numerics),
-          window_rope(config, false), compressed_rope(config, true), scratch(static_cast<std::size_t>(team.size())) {}
+          window_rope(config, false), compressed_rope(config, true), scratch(static_cast<std::size_t>(team.size())), selections(scratch.size()) {}
 
     bool official() const { return numerics == Numerics::official; }
 };

@@ -1,7 +1,6 @@
 #include "v4/indexer.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -13,12 +12,6 @@ namespace baleen::v4 {
 
 namespace {
 
-// Order of floats as unsigned integers: larger number, larger key; -0 and +0 alike.
-std::uint32_t ordered(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value == 0 ? 0.0f : value);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
 // What one row's scoring needs.
 struct Query {
     const Span* span;
@@ -27,9 +20,9 @@ struct Query {
     std::int64_t visible;
 };
 
-// Scores keys [begin, end) of the row's sequence into out[begin, end).
+// Scores keys [begin, end) of the row's sequence into out[begin, end) and offers them to `best`.
 void score_range(Context& context, LayerIndex layer, const Query& query, std::int64_t begin, std::int64_t end, int member,
-                 float* out) {
+                 float* out, TopSelection& best) {
     static thread_local std::vector<kv::Run> runs;  // declared where each thread passes: else it is neither made nor freed there
     query.span->cache->key_runs(layer, end, runs);
     const tensor::KeyLayout layout = context.config.key_layout(context.official());
@@ -43,6 +36,7 @@ void score_range(Context& context, LayerIndex layer, const Query& query, std::in
         }
         at += run.count;
     }
+    best.offer(context.kernels, {out + begin, static_cast<std::size_t>(end - begin)}, begin);
 }
 
 // Steps 15 and 16: queries rotated, transformed and packed; weights scaled.
@@ -77,28 +71,6 @@ void prepare_queries(Context& context, const Batch& batch, const model::Indexer&
 
 }  // namespace
 
-void select_top(std::span<const float> scores, std::int64_t k, std::int32_t* out) {
-    // Radix selection: fix the threshold's key byte by byte; `above` counts the scores surely over it.
-    std::uint32_t prefix = 0;
-    std::int64_t wanted = k;  // still to be found among scores that share the prefix
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        std::int64_t count[256] = {};
-        for (const float score : scores) {
-            const std::uint32_t key = ordered(score);
-            if (shift == 24 || (key >> (shift + 8)) == prefix) ++count[key >> shift & 255];
-        }
-        int byte = 255;
-        while (count[byte] < wanted) wanted -= count[byte--];
-        prefix = prefix << 8 | static_cast<std::uint32_t>(byte);
-    }
-    // Everything above the threshold, and the first `wanted` scores equal to it.
-    std::int64_t found = 0;
-    for (std::size_t i = 0; i < scores.size() && found < k; ++i) {
-        const std::uint32_t key = ordered(scores[i]);
-        if (key > prefix || (key == prefix && wanted-- > 0)) out[found++] = static_cast<std::int32_t>(i);
-    }
-}
-
 void select_entries(Context& context, const Batch& batch, LayerIndex layer, const model::Indexer& weights,
                     const kernels::Rows& query_rank, const kernels::Rows& hidden) {
     const int rows = batch.rows(), topk = context.config.index_topk;
@@ -119,32 +91,37 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
             return Query{&span, context.work.index_query_packed.data() + row * heads * layout.bytes(),
                          context.work.index_weights.data() + row * heads, visible_entries(span.first_position + i, 4)};
         };
-        const auto choose = [&](std::int64_t i, const float* row_scores, std::int64_t visible) {
+        const auto choose = [&](std::int64_t i, TopSelection& best, std::int64_t visible) {
             std::int32_t* out = selected + (span.first_row + i) * topk;
             const std::int64_t count = std::min<std::int64_t>(topk, visible);
             if (visible <= topk)
                 for (std::int64_t c = 0; c < visible; ++c) out[c] = static_cast<std::int32_t>(c);
-            else select_top({row_scores, static_cast<std::size_t>(visible)}, count, out);
+            else best.write(out);
             std::fill(out + count, out + topk, -1);
         };
         if (span.rows == 1) {  // decode: the team shares one row's keys
             const Query query = row_query(0);
             float* row_scores = traced ? scores + span.first_row * most : scores;
+            std::vector<TopSelection>& best = context.selections;
+            for (TopSelection& part : best) part.start(topk);
             if (query.visible > topk || traced) {
                 context.team.for_ranges(query.visible, 32, [&](std::int64_t begin, std::int64_t end, int member) {
-                    score_range(context, layer, query, begin, end, member, row_scores);
+                    score_range(context, layer, query, begin, end, member, row_scores, best[static_cast<std::size_t>(member)]);
                 });
             }
+            for (std::size_t i = 1; i < best.size(); ++i) best[0].take(best[i]);
             if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
-            choose(0, row_scores, query.visible);
+            choose(0, best[0], query.visible);
             continue;
         }
         context.team.for_each(span.rows, [&](std::int64_t i, int member) {
             const Query query = row_query(i);
             float* row_scores = scores + (traced ? span.first_row + i : member) * most;
-            if (query.visible > topk || traced) score_range(context, layer, query, 0, query.visible, member, row_scores);
+            TopSelection& best = context.selections[static_cast<std::size_t>(member)];
+            best.start(topk);
+            if (query.visible > topk || traced) score_range(context, layer, query, 0, query.visible, member, row_scores, best);
             if (traced) std::fill(row_scores + query.visible, row_scores + most, -std::numeric_limits<float>::infinity());
-            choose(i, row_scores, query.visible);
+            choose(i, best, query.visible);
         });
     }
     if (traced) {

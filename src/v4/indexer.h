@@ -2,16 +2,10 @@
 // products and selects the best index_topk for attention. Ties go to the lower index, also at the edge.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include "model/weights.h"
 #include "v4/context.h"
 
 namespace baleen::v4 {
-
-// The `k` largest of `scores` (k <= count), ties to the lower index, as ascending indices in `out`. Linear in count; no NaN.
-void select_top(std::span<const float> scores, std::int64_t k, std::int32_t* out);
 
 // Fills work.selected [rows, index_topk] with the entries each row attends to in this layer, ascending, -1 behind the last.
 // `query_rank` are the normalised rows of wq_a as inputs of FP8 products, `hidden` the layer's input rows.

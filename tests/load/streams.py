@@ -66,7 +66,7 @@ def mean(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 
 async def streams(options: argparse.Namespace) -> bool:
-    with Server("--scheduler-streams-max", str(options.clients)) as server:
+    with Server("--scheduler-streams-max", str(options.clients), *options.server.split()) as server:
         await stream(server.url, "Hello.", 8, "warm")
         before, memory = server.seconds("engine_step"), rss_mib(server.process.pid)
         jobs = [stream(server.url, f"Tell me about number {i}.", options.tokens, f"u{i}") for i in range(options.clients)]
@@ -91,7 +91,7 @@ async def story(url: str, number: int) -> list[float]:
 
 
 async def fairness(options: argparse.Namespace) -> bool:
-    with Server() as server:
+    with Server(*options.server.split()) as server:
         at = server.seconds("inter_token")
         alone: list[float] = []
         while len(alone) < FAIR_GAPS:
@@ -154,6 +154,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--server", default="", help="more options of baleen serve")
     options = parser.parse_args()
     options.tokens = options.tokens or {"streams": 64, "fairness": 100_000}.get(options.test)
     return 0 if asyncio.run(globals()[options.test](options)) else 1

@@ -27,6 +27,7 @@ void fill_avx2(Kernels& kernels) {
     kernels.pool = avx2::pool;
     kernels.attend = avx2::attend;
     kernels.index_scores = avx2::index_scores;
+    kernels.find_not_below = avx2::find_not_below;
 }
 
 }  // namespace baleen::kernels

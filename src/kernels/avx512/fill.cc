@@ -27,6 +27,7 @@ void fill_avx512(Kernels& kernels) {
     kernels.pool = avx512::pool;
     kernels.attend = avx512::attend;
     kernels.index_scores = avx512::index_scores;
+    kernels.find_not_below = avx512::find_not_below;
 }
 
 }  // namespace baleen::kernels

@@ -24,6 +24,7 @@ void fill_scalar(Kernels& kernels) {
     kernels.pool = scalar::pool;
     kernels.attend = scalar::attend;
     kernels.index_scores = scalar::index_scores;
+    kernels.find_not_below = scalar::find_not_below;
 }
 
 }  // namespace baleen::kernels

@@ -64,4 +64,11 @@ void index_scores(const IndexScore& work, Scratch&) {
     }
 }
 
+std::int64_t find_not_below(const float* x, std::int64_t n, float least, std::int32_t first, std::int32_t* out) {
+    std::int64_t found = 0;
+    for (std::int64_t i = 0; i < n; ++i)
+        if (!(x[i] < least)) out[found++] = first + static_cast<std::int32_t>(i);
+    return found;
+}
+
 }  // namespace baleen::kernels::scalar

@@ -45,5 +45,6 @@ void attend(const Attend& work, Scratch& scratch);
 
 // index_scores.cc
 void index_scores(const IndexScore& work, Scratch& scratch);
+std::int64_t find_not_below(const float* x, std::int64_t n, float least, std::int32_t first, std::int32_t* out);
 
 }  // namespace baleen::kernels::scalar

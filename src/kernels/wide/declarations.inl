@@ -28,3 +28,4 @@ void add(float* acc, const float* x, std::int64_t n);
 void pool(const float* const* value, const float* const* gate, int count, std::int64_t n, float* out);
 void attend(const Attend& work, Scratch& scratch);
 void index_scores(const IndexScore& work, Scratch& scratch);
+std::int64_t find_not_below(const float* x, std::int64_t n, float least, std::int32_t first, std::int32_t* out);

@@ -41,6 +41,13 @@ void prepare_head(const std::uint8_t* codes, int groups, const Query& query, int
     }
 }
 
+// ue8m0 of the low byte of every lane, the other bytes being zero.
+F scales_of(I codes) {
+    const I normal = Vec::left<23>(codes);
+    const I low = Vec::select(Vec::equal(codes, Vec::set_int(0)), Vec::set_int(0x00400000), normal);
+    return Vec::number(Vec::select(Vec::equal(codes, Vec::set_int(255)), Vec::set_int(kQuietNaN), low));
+}
+
 // A tile of kLanes keys, `bytes` apart: quads [groups, kQuads] and scales [groups] of vectors.
 void transpose_keys(const std::uint8_t* keys, std::int64_t bytes, int groups, I* quads, float* scales) {
     const I low_mask = Vec::set_int(0x0f0f0f0f);
@@ -56,8 +63,17 @@ void transpose_keys(const std::uint8_t* keys, std::int64_t bytes, int groups, I*
             quads[g * kQuads + 2 * i] = Vec::raised_e2m1(Vec::land(dwords[i], low_mask));
             quads[g * kQuads + 2 * i + 1] = Vec::raised_e2m1(Vec::land(Vec::right<4>(dwords[i]), low_mask));
         }
-        for (int i = 0; i < kLanes; ++i) scales[g * kLanes + i] = ue8m0(keys[i * bytes + 16 * groups + g]);
     }
+    if (groups == 4) {  // a dword of scales a key
+        const I codes = Vec::load_apart(keys + 64, bytes), byte = Vec::set_int(255);
+        Vec::store(scales, scales_of(Vec::land(codes, byte)));
+        Vec::store(scales + kLanes, scales_of(Vec::land(Vec::right<8>(codes), byte)));
+        Vec::store(scales + 2 * kLanes, scales_of(Vec::land(Vec::right<16>(codes), byte)));
+        Vec::store(scales + 3 * kLanes, scales_of(Vec::right<24>(codes)));
+        return;
+    }
+    for (int g = 0; g < groups; ++g)
+        for (int i = 0; i < kLanes; ++i) scales[g * kLanes + i] = ue8m0(keys[i * bytes + 16 * groups + g]);
 }
 
 // Adds the terms of heads [h, h + H) to `sum`, in order.

@@ -111,6 +111,16 @@ void hc_expand(float* streams, const float* v, const float* post, const float* c
     }
 }
 
+std::int64_t find_not_below(const float* x, std::int64_t n, float least, std::int32_t first, std::int32_t* out) {
+    std::int64_t found = 0;
+    for (std::int64_t i = 0; i < n; i += kLanes) {
+        const unsigned lanes = n - i < kLanes ? (1u << (n - i)) - 1 : (1u << kLanes) - 1;
+        unsigned chosen = ~Vec::lanes(Vec::less(get(x + i, n - i), Vec::set(least))) & lanes;
+        for (; chosen; chosen &= chosen - 1) out[found++] = first + static_cast<std::int32_t>(i) + __builtin_ctz(chosen);
+    }
+    return found;
+}
+
 void add(float* acc, const float* x, std::int64_t n) {
     for (std::int64_t i = 0; i < n; i += kLanes) put(acc + i, n - i, Vec::add(get(acc + i, n - i), get(x + i, n - i)));
 }

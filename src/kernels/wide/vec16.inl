@@ -57,6 +57,7 @@ struct Vec {
 
     static Mask mask_first(int n) { return first(n); }
     static Mask less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+    static unsigned lanes(Mask m) { return m; }  // bit i: lane i
     static Mask is_nan(F a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
     static Mask equal(I a, I b) { return _mm512_cmpeq_epi32_mask(a, b); }
     static F select(Mask m, F yes, F no) { return _mm512_mask_blend_ps(m, no, yes); }
@@ -106,6 +107,10 @@ struct Vec {
         const auto quarter = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * stride)); };
         const __m512i half = _mm512_inserti32x4(_mm512_castsi128_si512(quarter(0)), quarter(1), 1);
         return _mm512_inserti32x4(_mm512_inserti32x4(half, quarter(2), 2), quarter(3), 3);
+    }
+    static I load_apart(const std::uint8_t* p, std::int64_t stride) {  // a dword each, `stride` bytes apart
+        const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        return _mm512_i32gather_epi32(_mm512_mullo_epi32(lane, set_int(static_cast<int>(stride))), p, 1);
     }
     static I interleave_low(I a, I b) { return _mm512_unpacklo_epi32(a, b); }
     static I interleave_high(I a, I b) { return _mm512_unpackhi_epi32(a, b); }

@@ -55,6 +55,7 @@ struct Vec {
 
     static Mask mask_first(int n) { return number(first(n)); }
     static Mask less(F a, F b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+    static unsigned lanes(Mask m) { return static_cast<unsigned>(_mm256_movemask_ps(m)); }
     static Mask is_nan(F a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
     static Mask equal(I a, I b) { return number(_mm256_cmpeq_epi32(a, b)); }
     static F select(Mask m, F yes, F no) { return _mm256_blendv_ps(no, yes, m); }
@@ -98,6 +99,10 @@ struct Vec {
     static I load_quarters(const std::uint8_t* p, std::int64_t stride) {  // here halves: two times 16 bytes
         return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + stride)),
                                 _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    }
+    static I load_apart(const std::uint8_t* p, std::int64_t stride) {
+        const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), _mm256_mullo_epi32(lane, set_int(static_cast<int>(stride))), 1);
     }
     static I interleave_low(I a, I b) { return _mm256_unpacklo_epi32(a, b); }
     static I interleave_high(I a, I b) { return _mm256_unpackhi_epi32(a, b); }
