@@ -15,6 +15,8 @@ constexpr int kFirstSteps = 3;        // that streams alone are measured by at f
 constexpr int kStaleSteps = 64;       // one step in so many runs without prompts, to measure the streams: 1.5 % of reading
 constexpr int kFirstRows[] = {8, 1};  // on a machine nothing is known of: without, beside streams
 constexpr double kLeastSeconds = 1e-9;
+constexpr double kOverdraft = 1.5;    // of a step's budget that one row may take without being saved up for
+constexpr int kMostSaving = 7;        // steps
 
 double learned(double mean, double observed, double weight_below) {
     if (mean == 0) return observed;
@@ -30,6 +32,7 @@ void StepSpeed::observe(int stream_rows, int prompt_rows, double seconds) {
     seconds = std::max(seconds, kLeastSeconds);
     if (prompt_rows == 0) {
         if (stream_rows == 0) return;
+        ++steps_alone_;
         Mean& mean = streams_[bucket(stream_rows)];
         if (mean.steps < kFirstSteps) mean.seconds = mean.steps == 0 ? seconds : std::min(mean.seconds, seconds);
         else mean.seconds = learned(mean.seconds, seconds, kWeightBelow);
@@ -43,7 +46,9 @@ void StepSpeed::observe(int stream_rows, int prompt_rows, double seconds) {
     const double least = seconds / (stream_rows + prompt_rows) / 2;
     prompt_row_[beside] = learned(prompt_row_[beside], std::max(own / prompt_rows, least), kWeight);
     last_rows_[beside] = prompt_rows;
-    if (beside) ++streams_[bucket(stream_rows)].steps_since;
+    if (!beside) return;
+    ++streams_[bucket(stream_rows)].steps_since;
+    steps_alone_ = 0;
 }
 
 double StepSpeed::stream_seconds(int rows) const {
@@ -71,6 +76,8 @@ int prompt_rows(const BatchLimits& limits, const StepSpeed& speed, int stream_ro
     const double budget = beside ? shared : limits.alone_seconds;
     const double row = speed.prompt_row_seconds(beside);
     if (row == 0) return std::min(room, kFirstRows[beside]);
+    const int saved = std::min(speed.steps_alone(), kMostSaving);
+    if (beside && row > kOverdraft * budget && row > (saved + 1) * budget && saved < kMostSaving) return 0;
     const double most = std::min<double>(room, 2.0 * speed.last_prompt_rows(beside));
     return static_cast<int>(std::clamp(budget / row, 1.0, std::max(most, 1.0)));
 }

@@ -35,6 +35,8 @@ class StepSpeed {
     bool stale(int stream_rows) const;
     // Rows of prompts of the last step that had any beside, or without, streams.
     int last_prompt_rows(bool beside_streams) const { return last_rows_[beside_streams]; }
+    // Steps of streams alone since the last with prompts beside.
+    int steps_alone() const { return steps_alone_; }
 
   private:
     struct Mean {
@@ -46,10 +48,12 @@ class StepSpeed {
     std::array<Mean, 32> streams_;
     double prompt_row_[2] = {0, 0};
     int last_rows_[2] = {0, 0};
+    int steps_alone_ = 0;
 };
 
-// How many rows of prompts the next step may have beside `stream_rows` streams: 0 to measure the streams alone, else at least
-// one. Grows to at most twice the last number, so that a wrong guess about an unknown machine costs little.
+// How many rows of prompts the next step may have beside `stream_rows` streams. 0 to measure the streams alone, and where one
+// row takes much longer than a step may give (deep in a long prompt of a small model): then several steps save up for it, a
+// bounded number. Grows to at most twice the last number, so that a wrong guess about an unknown machine costs little.
 int prompt_rows(const BatchLimits& limits, const StepSpeed& speed, int stream_rows);
 
 // A stream as the planner sees it; streams are handed over oldest first.
