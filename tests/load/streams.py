@@ -2,23 +2,30 @@
 
     python tests/load/streams.py streams [--clients 200] [--tokens 64]     inter-token times of all streams against the engine's step
     python tests/load/streams.py fairness [--tokens 100000]                one stream while another client's long prompt is read
+    python tests/load/streams.py pacing [--clients 200]                    answers of a script lane at 200 tokens a second: lateness, CPU
     python tests/load/streams.py idle [--connections 10000]                connections that do nothing, and a request meanwhile
 """
 
 import argparse
 import asyncio
 import json
+import os
 import re
 import resource
 import sys
+import tempfile
 import time
 
 from server import Server
 
 MODEL = "deepseek-v4-flash"
 TEXT = b'"delta":{"content":"'  # of a chunk with some of the answer; the one before it that only opens the answer has a role in front
+LAST = b'"delta":{"content":""'
 
 STREAM_MIB = 2  # of memory that a stream may add; krill's state and its blocks are under one
+PACE = 200  # tokens a second of each scripted stream
+LATE_SECONDS = 0.25
+TOKEN_SECONDS = 0.01 / PACE  # of CPU a streamed token may cost: 1 % of a core at that pace
 FAIR_GAPS = 300  # between tokens, alone and beside the prompt: too few say nothing of a hundredth
 
 
@@ -30,6 +37,12 @@ def percentile(values: list[float], share: float) -> float:
 def rss_mib(pid: int) -> float:
     with open(f"/proc/{pid}/status") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def stream(url: str, content: str, tokens: int, user: str) -> list[float]:
@@ -48,7 +61,7 @@ async def stream(url: str, content: str, tokens: int, user: str) -> list[float]:
     times: list[float] = []
     done = False
     while line := await reader.readline():
-        if TEXT in line:
+        if TEXT in line and LAST not in line:
             times.append(time.monotonic())
         done = done or line.startswith(b"data: [DONE]")
     writer.close()
@@ -120,6 +133,31 @@ async def fairness(options: argparse.Namespace) -> bool:
     return good
 
 
+async def pacing(options: argparse.Namespace) -> bool:
+    digits = "0123456789" * 60  # a token each
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as script:
+        script.write(json.dumps({"text": digits, "tokens_per_second": PACE}) + "\n")
+        script.flush()
+        with Server("--lane", f"script:{script.name}", "--scheduler-streams-max", str(options.clients)) as server:
+            await stream(server.url, "Hello.", 8, "warm")
+            cpu = cpu_seconds(server.process.pid)
+            jobs = [stream(server.url, f"Number {i}.", len(digits), f"u{i}") for i in range(options.clients)]
+            results = await asyncio.gather(*jobs)
+            cpu = cpu_seconds(server.process.pid) - cpu
+    whole = all(len(times) == len(digits) for times in results)
+    late = 0.0
+    for times in results:  # a stream's schedule begins where none of its chunks is early
+        offsets = [at - number / PACE for number, at in enumerate(times)]
+        late = max(late, max(offsets) - min(offsets))
+    count = sum(map(len, results))
+    good = whole and late <= LATE_SECONDS and cpu / count <= TOKEN_SECONDS
+    print(
+        f"pacing: {options.clients} streams of {PACE} tokens a second, {count} chunks, latest {late * 1e3:.0f} ms behind its schedule"
+        f" (bar: {LATE_SECONDS * 1e3:.0f}), {cpu / count * 1e6:.1f} us of CPU a token (bar: {TOKEN_SECONDS * 1e6:.0f}): {'pass' if good else 'FAIL'}"
+    )
+    return good
+
+
 async def idle(options: argparse.Namespace) -> bool:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.connections + 1000), most))
@@ -150,7 +188,7 @@ async def idle(options: argparse.Namespace) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("test", choices=("streams", "fairness", "idle"))
+    parser.add_argument("test", choices=("streams", "fairness", "pacing", "idle"))
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--connections", type=int, default=10_000)
