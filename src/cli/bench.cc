@@ -9,6 +9,7 @@
 
 #include "cli/model_path.h"
 #include "eval/bench.h"
+#include "eval/kernel_speed.h"
 
 namespace baleen::cli {
 
@@ -23,6 +24,8 @@ struct Options {
     std::string numerics = "official";
     bool mapped = false;
     std::string fill = "real";
+    bool kernels = false;
+    std::vector<std::string> sets;
     bool json = false;
 };
 
@@ -68,7 +71,29 @@ int fail(const Error& error) {
     return 1;
 }
 
+int run_kernels(const Options& options) {
+    eval::KernelBenchOptions bench{.threads = options.threads, .sets = options.sets, .progress = {}};
+    if (isatty(STDERR_FILENO)) bench.progress = [](std::string_view what) { fmt::print(stderr, "measuring {}\n", what); };
+    const auto results = eval::bench_kernels(bench);
+    if (!results.ok()) return fail(results.error());
+    if (options.json) {
+        nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+        for (const eval::KernelResult& r : *results)
+            rows.push_back({{"set", r.set}, {"kernel", r.kernel}, {"shape", r.shape}, {"us", r.microseconds}, {"rate", r.rate}, {"unit", r.unit}, {"ceiling", r.ceiling}});
+        fmt::print("{}\n", nlohmann::ordered_json{{"kernels", std::move(rows)}}.dump());
+        return 0;
+    }
+    fmt::print("{:<12}{:<16}{:<26}{:>12}{:>10} {:<6}{:>9}{:>7}\n", "set", "kernel", "shape", "us", "rate", "", "ceiling", "share");
+    for (const eval::KernelResult& r : *results) {
+        fmt::print("{:<12}{:<16}{:<26}{:>12.2f}", r.set, r.kernel, r.shape, r.microseconds);
+        if (r.rate > 0) fmt::print("{:>10.1f} {:<6}{:>9.1f}{:>6.0f}%", r.rate, r.unit, r.ceiling, 100 * r.rate / r.ceiling);
+        fmt::print("\n");
+    }
+    return 0;
+}
+
 int run(const Options& options) {
+    if (options.kernels) return run_kernels(options);
     std::vector<eval::BenchTest> tests;
     for (const std::string& text : options.tests.empty() ? std::vector<std::string>{"prefill:512", "decode:0"} : options.tests) {
         const auto parsed = eval::parse_tests(text);
@@ -130,6 +155,8 @@ Command add_bench(CLI::App& root) {
         ->capture_default_str()
         ->check(CLI::IsMember({"real", "random"}));
     app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");
+    app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set");
+    app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"
                 "  baleen synth --preset flash-6l --seed 1 --out /tmp/flash-6l\n"

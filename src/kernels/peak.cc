@@ -12,6 +12,10 @@ Peaks peaks(const Kernels& set) {
                         : set.name == "avx512"   ? avx512::dot_rounds
                         : set.name == "avx2"     ? avx2::dot_rounds
                                                  : scalar::dot_rounds;
+    result.byte_rounds = set.name == "avx512bf16" ? avx512bf16::byte_rounds
+                         : set.name == "avx512"   ? avx512::byte_rounds
+                         : set.name == "avx2"     ? avx2::byte_rounds
+                                                  : scalar::byte_rounds;
     return result;
 }
 

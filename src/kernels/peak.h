@@ -16,6 +16,8 @@ struct Peaks {
     // Runs `rounds` rounds of twelve independent dot-product instructions of the set; *operations gets the number of
     // floating-point operations (two per multiply-add). The result means nothing.
     float (*dot_rounds)(std::int64_t rounds, double* operations) = nullptr;
+    // The same of the set's products of int8, which index scores are made of.
+    int (*byte_rounds)(std::int64_t rounds, double* operations) = nullptr;
 };
 
 // Peaks of the set; read_pass is the same for all sets on one CPU.
@@ -25,17 +27,21 @@ Peaks peaks(const Kernels& set);
 namespace scalar {
 std::uint64_t read_pass(const void* data, std::size_t bytes);
 float dot_rounds(std::int64_t rounds, double* operations);
+int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace scalar
 namespace avx2 {
 std::uint64_t read_pass(const void* data, std::size_t bytes);
 float dot_rounds(std::int64_t rounds, double* operations);
+int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace avx2
 namespace avx512 {
 std::uint64_t read_pass(const void* data, std::size_t bytes);
 float dot_rounds(std::int64_t rounds, double* operations);
+int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace avx512
 namespace avx512bf16 {
 float dot_rounds(std::int64_t rounds, double* operations);
+int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace avx512bf16
 
 }  // namespace baleen::kernels

@@ -33,6 +33,9 @@ TEST(Peaks, CountOperations) {
             double operations = 0;
             EXPECT_GT(peaks(*set).dot_rounds(1000, &operations), 0) << name;
             EXPECT_EQ(operations, 2 * 12 * 1000 * width) << name;
+            const double bytes = name == "scalar" ? 1 : name == "avx2" ? 32 : 64;
+            EXPECT_NE(peaks(*set).byte_rounds(1000, &operations), 0) << name;
+            EXPECT_EQ(operations, 2 * 12 * 1000 * bytes) << name;
         }
 }
 

@@ -37,4 +37,24 @@ float dot_rounds(std::int64_t rounds, double* operations) {
     return _mm256_cvtss_f32(sum[0]);
 }
 
+// Pairs into words: a product and an addition each.
+int byte_rounds(std::int64_t rounds, double* operations) {
+    __m256i sum[12];
+    for (auto& s : sum) s = _mm256_setzero_si256();
+    __m256i x = _mm256_set1_epi32(0x01020304);
+    const __m256i y = _mm256_set1_epi32(0x04fe0201);
+    for (std::int64_t r = 0; r < rounds; ++r) {
+        __asm__ volatile("" : "+x"(x));  // the product is not to be taken out of the loop
+#pragma GCC unroll 12
+        for (std::size_t k = 0; k < 12; ++k) {
+            __m256i product = _mm256_maddubs_epi16(x, y);
+            __asm__ volatile("" : "+x"(product));
+            sum[k] = _mm256_add_epi16(sum[k], product);
+        }
+    }
+    for (std::size_t k = 1; k < 12; ++k) sum[0] = _mm256_add_epi16(sum[0], sum[k]);
+    *operations = 2.0 * 32 * 12 * static_cast<double>(rounds);
+    return _mm_cvtsi128_si32(_mm256_castsi256_si128(sum[0]));
+}
+
 }  // namespace baleen::kernels::avx2

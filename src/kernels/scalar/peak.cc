@@ -23,4 +23,18 @@ float dot_rounds(std::int64_t rounds, double* operations) {
     return all;
 }
 
+int byte_rounds(std::int64_t rounds, double* operations) {
+    int sum[12] = {};
+    volatile int a = 3, b = -2;
+    const int x = a;
+    for (std::int64_t r = 0; r < rounds; ++r) {
+        const int y = b;
+        for (int& s : sum) s += x * y;
+    }
+    *operations = 2.0 * 12 * static_cast<double>(rounds);
+    int all = 0;
+    for (const int s : sum) all += s;
+    return all;
+}
+
 }  // namespace baleen::kernels::scalar
