@@ -24,6 +24,7 @@ struct Options {
     std::string numerics = "official";
     bool mapped = false;
     std::string fill = "real";
+    bool operations = false;
     bool kernels = false;
     std::vector<std::string> sets;
     bool json = false;
@@ -46,6 +47,8 @@ nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::strin
                            {"experts_per_layer", r.experts_per_layer},
                            {"of_first_depth", r.of_first},
                            {"repetitions", r.repetitions}});
+        for (const eval::OperationResult& o : r.operations)
+            results.back()["operations"].push_back({{"name", o.name}, {"ms", o.ms}, {"bytes", o.bytes}, {"share", o.share}});
     }
     return {{"results", std::move(results)},
             {"ceilings", {{"read_gb_s", report.ceilings.read_gb_s}, {"dot_gflop_s", report.ceilings.dot_gflop_s}}},
@@ -63,6 +66,16 @@ void print_table(const eval::BenchReport& report) {
         fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10}\n", r.test, r.tokens, r.depth, r.batch,
                    r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer,
                    r.of_first > 0 ? fmt::format("{:.3f}", r.of_first) : "");
+    }
+    for (const eval::BenchResult& r : report.results) {
+        if (r.operations.empty()) continue;
+        fmt::print("\n{:<22}{:>10}{:>12}{:>9}{:>8}\n", r.test, "ms", "MB", "GB/s", "share");
+        for (const eval::OperationResult& o : r.operations) {
+            fmt::print("  {:<20}{:>10.3f}", o.name, o.ms);
+            if (o.bytes > 0) fmt::print("{:>12.1f}{:>9.1f}", static_cast<double>(o.bytes) * 1e-6, static_cast<double>(o.bytes) / o.ms * 1e-6);
+            else fmt::print("{:>12}{:>9}", "", "");
+            fmt::print("{:>7.1f}%\n", 100 * o.share);
+        }
     }
 }
 
@@ -131,6 +144,7 @@ int run(const Options& options) {
     eval::BenchOptions bench;
     bench.repetitions = options.repetitions;
     bench.seed = options.seed;
+    bench.operations = options.operations;
     bench.fill_random = options.fill == "random";
     if (talk) bench.progress = [](std::string_view what) { fmt::print(stderr, "measuring {}\n", what); };
     const auto report = eval::run_bench(**engine, tests, bench);
@@ -155,6 +169,7 @@ Command add_bench(CLI::App& root) {
         ->capture_default_str()
         ->check(CLI::IsMember({"real", "random"}));
     app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");
+    app->add_flag("--operations", options->operations, "also say how a step's time divides among its operations");
     app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set");
     app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");

@@ -74,6 +74,28 @@ class Measurement {
         if (test_.kind != BenchTest::Kind::prefill) return step(counts);
         return counts ? prefill() : Ok{};
     }
+
+    // The same by operation, without counting it anywhere else.
+    Result<void> profile() {
+        const int times = test_.kind == BenchTest::Kind::prefill ? 1 : 10;
+        v4::Profile profile;
+        engine_.context().profile = &profile;
+        Result<void> done;
+        for (int i = 0; i < times && done.ok(); ++i) {
+            profile.last = std::chrono::steady_clock::now();
+            done = test_.kind == BenchTest::Kind::prefill ? prefill(false) : step(false);
+            profile.lap(v4::Operation::other);
+        }
+        engine_.context().profile = nullptr;
+        TRY(std::move(done));
+        double all = 0;
+        for (const v4::Profile::Entry& entry : profile.entries) all += entry.seconds;
+        for (int i = 0; i < v4::kOperations; ++i) {
+            const v4::Profile::Entry& entry = profile.entries[static_cast<std::size_t>(i)];
+            result_.operations.push_back({std::string(v4::kOperationNames[i]), entry.seconds / times * 1e3, entry.bytes / times, entry.seconds / all});
+        }
+        return Ok{};
+    }
     const std::vector<double>& times() const { return ms_; }
 
     // `first` holds the times, in turn with these, of the run's first depth.
@@ -122,14 +144,14 @@ class Measurement {
         return ceilings_.back();
     }
 
-    Result<void> prefill() {
+    Result<void> prefill(bool counts = true) {
         TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(test_.value)}));
         const engine::Counters before = engine_.counters();
         const auto start = std::chrono::steady_clock::now();
         TRY(engine_.prefill(*sequence, {}));
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         const engine::Counters& after = engine_.counters();
-        note(seconds, test_.value, static_cast<std::int64_t>(after.steps - before.steps), 1, after.experts_touched - before.experts_touched,
+        if (counts) note(seconds, test_.value, static_cast<std::int64_t>(after.steps - before.steps), 1, after.experts_touched - before.experts_touched,
              ceilings());
         return Ok{};
     }
@@ -236,6 +258,8 @@ Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& test
         constexpr int kWarmUp = 2;
         for (int r = -kWarmUp; r < group[0]->repetitions(); ++r)
             for (const auto& measurement : group) TRY(measurement->repeat(r >= 0));
+        if (options.operations)
+            for (const auto& measurement : group) TRY(measurement->profile());
         for (const auto& measurement : group) report.results.push_back(measurement->result(group[0]->times()));
     }
     std::vector<double> read, dot;

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "v4/profile.h"
 
 namespace baleen::eval {
 
@@ -31,6 +32,14 @@ struct Ceilings {
     double dot_gflop_s = 0;  // the kernel set's best dot product
 };
 
+// Part of a step's time, mean of a few steps.
+struct OperationResult {
+    std::string name;
+    double ms = 0;
+    std::int64_t bytes = 0;  // of weights; of keys in selection
+    double share = 0;        // of the step
+};
+
 struct BenchResult {
     std::string test;       // "prefill:2048"
     std::int64_t tokens = 0;  // computed per repetition of the measured part
@@ -46,6 +55,7 @@ struct BenchResult {
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
     double of_first = 0;  // decode: time of a step over that of the run's first depth next to it, median; 0 for other tests
     int repetitions = 0;
+    std::vector<OperationResult> operations;  // if asked for, of `ms`
 };
 
 struct BenchReport {
@@ -58,6 +68,7 @@ struct BenchReport {
 struct BenchOptions {
     // Whether depths above kFillBase are drawn instead of computed (fill.h).
     bool fill_random = false;
+    bool operations = false;  // measure them too
     int repetitions = 0;  // 0: by kind, 5 prompts or 30 steps
     std::uint64_t seed = 1;
     std::function<void(std::string_view)> progress;

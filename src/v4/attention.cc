@@ -182,21 +182,29 @@ void attention(Context& context, const Batch& batch, LayerIndex layer, int ratio
     const kernels::Rows plain = plain_rows(context, work.normed.data(), batch.rows(), d, work.normed_bf16);
     const kernels::Rows quantised =
         quantised_rows(context, work.normed.data(), batch.rows(), d, work.quantised, work.quantised_bf16);
+    context.lap(Operation::norms);
 
     project_input(context, batch, weights, plain, quantised);
+    context.lap(Operation::input_products);
     window_entries(context, batch, weights, rotation);
     const kernels::Rows query_rank = queries(context, batch, weights, rotation);
+    context.lap(Operation::queries);
     if (weights.compressor) {
         compress(context, batch, layer, *weights.compressor, kv::Stream::main, work.values.data(), work.gates.data());
+        context.lap(Operation::compression);
     }
     if (weights.indexer) {
         compress(context, batch, layer, weights.indexer->compressor, kv::Stream::index, work.index_values.data(),
                  work.index_gates.data());
+        context.lap(Operation::compression);
         select_entries(context, batch, layer, *weights.indexer, query_rank, plain);
+        context.lap(Operation::selection);
     }
     attend_rows(context, batch, layer, ratio, weights, rotation);
     keep_window(context, batch, layer);
+    context.lap(Operation::attention);
     project_output(context, batch, weights);
+    context.lap(Operation::output_products);
 }
 
 }  // namespace baleen::v4

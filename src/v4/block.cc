@@ -58,6 +58,7 @@ void prepare(Context& context, Batch& batch) {
     fill_rotation(context, batch, context.window_rope, batch.window_rotation);
     fill_rotation(context, batch, context.compressed_rope, batch.compressed_rotation);
     context.experts.begin_step(batch.tokens);
+    context.lap(Operation::prepare);
 }
 
 void embed(Context& context, Batch& batch) {
@@ -73,26 +74,32 @@ void embed(Context& context, Batch& batch) {
             for (int j = 1; j < hc; ++j) std::copy_n(stream, d, stream + j * d);
         }
     });
+    context.lap(Operation::prepare);
 }
 
 void forward_layer(Context& context, Batch& batch, LayerIndex layer, const model::Layer& weights) {
     const int rows = batch.rows(), l = index(layer);
 
+    context.lap(Operation::other);
     hc_enter(context, batch, weights.hc_attn);
+    context.lap(Operation::hyper_connections);
     trace_hc(context, batch, l, "hc_attn.pre", "hc_attn.post", "hc_attn.comb");
     enter_norm(context, rows, weights.attn_norm);
     trace_rows(context, batch, l, "attn.in", context.work.normed);
     attention(context, batch, layer, weights.ratio, weights.attn);
     trace_rows(context, batch, l, "attn.out", context.work.output);
     hc_leave(context, batch);
+    context.lap(Operation::hyper_connections);
 
     hc_enter(context, batch, weights.hc_ffn);
+    context.lap(Operation::hyper_connections);
     trace_hc(context, batch, l, "hc_ffn.pre", "hc_ffn.post", "hc_ffn.comb");
     enter_norm(context, rows, weights.ffn_norm);
     trace_rows(context, batch, l, "ffn.in", context.work.normed);
     moe(context, batch, layer, weights.gate, weights.shared);
     trace_rows(context, batch, l, "ffn.out", context.work.output);
     hc_leave(context, batch);
+    context.lap(Operation::hyper_connections);
 
     if (batch.trace != nullptr) {
         batch.trace->floats(l, "streams", batch.streams.data(), rows, context.config.hc_mult * context.config.hidden_size);

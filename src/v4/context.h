@@ -14,6 +14,7 @@
 #include "kv/sequence_cache.h"
 #include "model/config.h"
 #include "model/weights.h"
+#include "v4/profile.h"
 #include "v4/rope.h"
 #include "v4/top_selection.h"
 #include "v4/trace.h"
@@ -109,6 +110,7 @@ struct Context {
     std::vector<kernels::Scratch> scratch;  // one per member of the team
     std::vector<TopSelection> selections;   // likewise
     Workspace work;
+    Profile* profile = nullptr;  // not owned; usually nobody's
     std::uint64_t experts_touched = 0;  // distinct (layer, expert) pairs over all steps, for bandwidth accounts
 
     Context(const model::Config& config, const model::Weights& weights, experts::Store& experts,
@@ -117,6 +119,9 @@ struct Context {
           window_rope(config, false), compressed_rope(config, true), scratch(static_cast<std::size_t>(team.size())), selections(scratch.size()) {}
 
     bool official() const { return numerics == Numerics::official; }
+    void lap(Operation operation) const {
+        if (profile != nullptr) profile->lap(operation);
+    }
 };
 
 }  // namespace baleen::v4

@@ -23,6 +23,7 @@ void head(Context& context, const float* streams, std::span<const int> rows, con
     }
     const kernels::Rows x = plain_rows(context, y, count, d, work.normed_bf16);
     multiply(context, product(context.weights.head, x, out, false));
+    context.lap(Operation::head);
 }
 
 }  // namespace baleen::v4

@@ -22,6 +22,7 @@ std::int64_t row_cost(const Product& p) {
 void multiply(Context& context, std::span<const Product> products) {
     std::int64_t total = 0;
     for (const Product& p : products) {
+        if (context.profile != nullptr && p.x.count > 0) context.profile->pending_bytes += p.w->bytes() * (p.row_end - p.row_begin) / p.w->rows;
         DCHECK(p.x.width == p.w->cols, "{} inputs for {} columns", p.x.width, p.w->cols);
         total += (p.row_end - p.row_begin) * row_cost(p);
     }

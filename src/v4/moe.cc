@@ -201,15 +201,20 @@ void moe(Context& context, const Batch& batch, LayerIndex layer, const model::Ga
     Workspace& work = context.work;
     const kernels::Rows plain = plain_rows(context, work.normed.data(), rows, d, work.normed_bf16);
     const kernels::Rows quantised = quantised_rows(context, work.normed.data(), rows, d, work.quantised, work.quantised_bf16);
+    context.lap(Operation::norms);
 
     route(context, batch, layer, gate, plain);
     static thread_local Plan plan;
     make_plan(rows, k, work.route_ids.data(), plan);
     context.experts_touched += plan.experts.size();
     context.experts.want(layer, plan.experts, experts::Urgency::demand);
+    context.lap(Operation::gate);
     shared_expert(context, rows, shared, quantised);
+    context.lap(Operation::shared_expert);
     routed_experts(context, layer, plan, gather(context, plan, quantised));
+    context.lap(Operation::routed_experts);
     reduce(context, rows, plan);
+    context.lap(Operation::combine);
 }
 
 }  // namespace baleen::v4

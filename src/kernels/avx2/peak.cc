@@ -44,9 +44,9 @@ int byte_rounds(std::int64_t rounds, double* operations) {
     __m256i x = _mm256_set1_epi32(0x01020304);
     const __m256i y = _mm256_set1_epi32(0x04fe0201);
     for (std::int64_t r = 0; r < rounds; ++r) {
-        __asm__ volatile("" : "+x"(x));  // the product is not to be taken out of the loop
 #pragma GCC unroll 12
         for (std::size_t k = 0; k < 12; ++k) {
+            __asm__ volatile("" : "+x"(x));  // each product is to be computed
             __m256i product = _mm256_maddubs_epi16(x, y);
             __asm__ volatile("" : "+x"(product));
             sum[k] = _mm256_add_epi16(sum[k], product);

@@ -43,9 +43,9 @@ int byte_rounds(std::int64_t rounds, double* operations) {
     __m512i x = _mm512_set1_epi32(0x01020304);
     const __m512i y = _mm512_set1_epi32(0x04fe0201);
     for (std::int64_t r = 0; r < rounds; ++r) {
-        __asm__ volatile("" : "+v"(x));  // the product is not to be taken out of the loop
 #pragma GCC unroll 12
         for (std::size_t k = 0; k < 12; ++k) {
+            __asm__ volatile("" : "+v"(x));  // each product is to be computed
             __m512i product = _mm512_maddubs_epi16(x, y);
             __asm__ volatile("" : "+v"(product));
             sum[k] = _mm512_add_epi16(sum[k], product);
