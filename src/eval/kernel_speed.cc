@@ -62,6 +62,9 @@ class Bench {
             one_input(set, f, kFromMemory, 10, "from memory");
             one_input(set, f, kInCache * static_cast<std::size_t>(team_.size()), 2000, "in L2");
         }
+        say("products of a few inputs");
+        for (const Format& f : kFormats)
+            for (const int inputs : {2, 4, 8, 16}) few_inputs(set, f, inputs);
         say("products of many inputs");
         for (const Format& f : kFormats) many_inputs(set, f);
         say("attention");
@@ -133,6 +136,26 @@ class Bench {
         }
         results_.push_back({std::string(set.name), fmt::format("matmul_{}", f.name), fmt::format("1 x 4096, {}", where), best * 1e6,
                             bytes / best * 1e-9, "GB/s", ceiling});
+    }
+
+    // From memory, beside the lower of what loads and what dot products allow.
+    void few_inputs(const Kernels& set, const Format& f, int inputs) {
+        if (set.name == "scalar") return;
+        const tensor::MatrixView w = matrix(f, 4096, kFromMemory / 2);
+        const Peaks peak = peaks(set);
+        const auto bytes = static_cast<double>(w.bytes()), operations = 2.0 * inputs * static_cast<double>(w.rows * w.cols);
+        const auto pages = static_cast<std::int64_t>(static_cast<std::size_t>(w.rows * w.row_bytes()) / kPage);
+        double best = 1e9, read = 0, dot = 0;
+        for (int round = 0; round < 8; ++round) {
+            const double time = slowest(pages, 1, [&](std::int64_t begin, std::int64_t end, int) {
+                sink_ = sink_ + peak.read_pass(memory_ + begin * std::int64_t{kPage}, static_cast<std::size_t>(end - begin) * kPage);
+            });
+            read = std::max(read, static_cast<double>(pages) * kPage / time * 1e-9);
+            dot = std::max(dot, peak_rate(peak.dot_rounds));
+            best = std::min(best, product(set, w, inputs));
+        }
+        results_.push_back({std::string(set.name), fmt::format("matmul_{}", f.name), fmt::format("{} x 4096, from memory", inputs), best * 1e6,
+                            bytes / best * 1e-9, "GB/s", std::min(read, dot / operations * bytes)});
     }
 
     void many_inputs(const Kernels& set, const Format& f) {

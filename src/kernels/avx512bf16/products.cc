@@ -7,9 +7,10 @@
 // make a weight subnormal or infinite (below 2^-117 or above 2^119; no real checkpoint has them) are left to the scalar
 // set.
 //
-// Few inputs: weights are decoded in registers, four rows together; a core decodes 11 bytes of fp8 a cycle (fp8_bytes.inl; 6 with
-// tables of words), twice what memory brings. Many inputs: a panel of decoded rows is multiplied in tiles of 6 x 4, 24 vdpbf16ps for 10 loads. Each
-// accumulator sees the same columns in the same order either way.
+// Up to 16 inputs: weights are decoded in registers, three or four rows together; a core decodes 11 bytes of fp8 a cycle
+// (fp8_bytes.inl; 6 with tables of words), twice what memory brings. More than eight inputs are taken in two halves, for which rows
+// are decoded again, from L1: a panel would have memory and arithmetic wait for each other. Many inputs: a panel of decoded rows is
+// multiplied in tiles of 6 x 4, 24 vdpbf16ps for 10 loads. Each accumulator sees the same columns in the same order either way.
 #include "kernels/avx512bf16/avx512bf16.h"
 
 namespace baleen::kernels::avx512bf16 {
@@ -31,6 +32,8 @@ using tensor::WeightFormat;
 constexpr int kStep = 32;    // columns of one vdpbf16ps
 constexpr int kBlock = 128;  // columns under one fp8 scale
 constexpr int kTileRows = 6, kTileInputs = 4;
+constexpr int kDirectInputs = 16;  // up to so many, weights are decoded in registers
+constexpr int kDirectGroup = 8;    // inputs at once there
 
 constexpr std::int64_t bytes_of_columns(WeightFormat format, std::int64_t columns) {
     return format == WeightFormat::fp8 ? columns : format == WeightFormat::fp4 ? columns / 2 : columns * 2;
@@ -43,27 +46,30 @@ struct Job {
     std::int64_t row_bytes;
     float* waiting;             // [rows of a panel, inputs of a tile, lanes]: accumulators between chunks of columns
     std::uint16_t* panel;       // [rows] decoded rows of weights (fp8)
+    std::uint16_t* dealt;       // inputs of a direct product: by group, then by 32 columns, then by input
     std::int64_t panel_stride;  // words from one to the next: a line more than a row has, since rows a multiple of 4
                                 // KiB apart would fight for the same places in L1; bf16 weights stay where they are
 
     const std::uint8_t* row(std::int64_t r) const { return static_cast<const std::uint8_t*>(w.data) + r * row_bytes; }
 };
 
-// Walks rows [r, r + R) in order of columns; use(row, k, weights) gets 32 decoded weights at a time.
-template <WeightFormat format, int R, class Use>
-inline void walk(const Job& job, std::int64_t r, Use&& use) {
+// Walks rows [r, r + R) in order of columns; use(row, k, weights) gets 32 decoded weights at a time. `fetch`: the rows come from memory,
+// so the next ones are asked for.
+template <WeightFormat format, int R, bool fetch, class Use>
+inline __attribute__((always_inline)) void walk(const Job& job, std::int64_t r, Use&& use) {
     const std::int64_t cols = job.w.cols, ahead = bytes_ahead(job.row_bytes, R);
     const std::uint8_t* rows[R];
     for (int i = 0; i < R; ++i) rows[i] = job.row(r + i);
     const std::uint8_t* scales = format == WeightFormat::fp8 ? job.w.scales + r / 128 * job.w.scale_stride : nullptr;
     for (std::int64_t block = 0; block < cols; block += kBlock) {
-        look_ahead<R * bytes_of_columns(format, kBlock)>(rows[0] + ahead + R * bytes_of_columns(format, block));
+        if constexpr (fetch) look_ahead<R * bytes_of_columns(format, kBlock)>(rows[0] + ahead + R * bytes_of_columns(format, block));
         const std::int64_t end = smaller(block + kBlock, cols);
         std::int64_t k = block;
         Fp8Table table;
         if constexpr (format == WeightFormat::fp8) {
             const Fp8Bytes bytes = Fp8Bytes::scaled(scales[block / kBlock]);
             for (; k + 2 * kStep <= end; k += 2 * kStep)
+#pragma GCC unroll 4
                 for (int i = 0; i < R; ++i) {
                     __m512i first, second;
                     bytes.decode(rows[i] + k, first, second);
@@ -73,6 +79,7 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
             if (k < end) table = Fp8Table::scaled(Fp8Table::base(), scales[block / kBlock]);
         }
         for (; k < end; k += kStep)
+#pragma GCC unroll 4
             for (int i = 0; i < R; ++i) {
                 const std::uint8_t* p = rows[i] + bytes_of_columns(format, k);
                 if constexpr (format == WeightFormat::fp8)
@@ -84,38 +91,67 @@ inline void walk(const Job& job, std::int64_t r, Use&& use) {
 }
 
 // Rows [r, r + R) times inputs [input, input + X), weights decoded on the fly.
-template <WeightFormat format, int R, int X>
+template <WeightFormat format, int R, int X, bool fetch>
 void direct(const Job& job, std::int64_t r, int input) {
     F acc[R][X];
     for (int i = 0; i < R; ++i)
         for (int j = 0; j < X; ++j) acc[i][j] = Vec::zero();
-    const std::uint16_t* x = job.x.bf16 + input * job.x.bf16_stride;
-    walk<format, R>(
+    const std::uint16_t* x = X == 1 && job.x.count == 1 ? job.x.bf16 : job.dealt + input * job.w.cols;
+    walk<format, R, fetch>(
         job, r, [&](int i, std::int64_t k, __m512i weights) __attribute__((always_inline)) {
+#pragma GCC unroll 8
             for (int j = 0; j < X; ++j)
-                acc[i][j] = _mm512_dpbf16_ps(acc[i][j], pairs(weights),
-                                             pairs(_mm512_loadu_si512(x + j * job.x.bf16_stride + k)));
+                acc[i][j] = _mm512_dpbf16_ps(acc[i][j], pairs(weights), pairs(_mm512_loadu_si512(x + X * k + kStep * j)));
         });
     for (int j = 0; j < X; ++j) {
         if constexpr (R == 4)
             job.out.rows(input + j, r, sums_of(acc[0][j], acc[1][j], acc[2][j], acc[3][j]));
         else
-            job.out.one(input + j, r, sum_of(acc[0][j]));
+            for (int i = 0; i < R; ++i) job.out.one(input + j, r + i, sum_of(acc[i][j]));
+    }
+}
+
+// Inputs [input, input + inputs).
+template <WeightFormat format, int R, bool fetch>
+void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
+    switch (inputs) {
+        case 8:
+            if constexpr (R < 4) direct<format, R, 8, fetch>(job, r, input);
+            return;
+        case 7:
+            if constexpr (R < 4) direct<format, R, 7, fetch>(job, r, input);
+            return;
+        case 6:
+            return direct<format, R, 6, fetch>(job, r, input);
+        case 5:
+            return direct<format, R, 5, fetch>(job, r, input);
+        case 4:
+            return direct<format, R, 4, fetch>(job, r, input);
+        case 3:
+            return direct<format, R, 3, fetch>(job, r, input);
+        case 2:
+            return direct<format, R, 2, fetch>(job, r, input);
+        case 1:
+            return direct<format, R, 1, fetch>(job, r, input);
     }
 }
 
 template <WeightFormat format, int R>
 void direct_inputs(const Job& job, std::int64_t r) {
-    switch (job.x.count) {
-        case 4:
-            return direct<format, R, 4>(job, r, 0);
-        case 3:
-            return direct<format, R, 3>(job, r, 0);
-        case 2:
-            return direct<format, R, 2>(job, r, 0);
-        case 1:
-            return direct<format, R, 1>(job, r, 0);
-    }
+    const int count = job.x.count, half = count > kDirectGroup ? (count + 1) / 2 : count;
+    direct_group<format, R, true>(job, r, 0, half);
+    if (half < count) direct_group<format, R, false>(job, r, half, count - half);
+}
+
+// Puts the inputs where direct() walks through them in one stream: rows of inputs as they come are often a multiple of 4 KiB apart,
+// and eight of them would fight for one place in L1.
+void deal_inputs(const Job& job) {
+    const int count = job.x.count, half = count > kDirectGroup ? (count + 1) / 2 : count;
+    std::uint16_t* out = job.dealt;
+    for (int first = 0, group = half; first < count; first += group, group = count - half)
+        for (std::int64_t k = 0; k < job.w.cols; k += kStep)
+            for (int j = 0; j < group; ++j, out += kStep)
+                _mm512_storeu_si512(out, _mm512_loadu_si512(job.x.bf16 + (first + j) * job.x.bf16_stride + k));
 }
 
 // Columns of a panel multiplied before the next rows are: so many of four inputs fill 16 KiB and stay in L1 while the
@@ -194,8 +230,14 @@ void multiply_panel(const Job& job, const std::uint16_t* panel, std::int64_t r, 
 template <WeightFormat format>
 void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
     std::int64_t r = begin;
-    if (job.x.count <= 4) {
-        for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
+    if (const int count = job.x.count; count <= kDirectInputs) {
+        const int group = count > kDirectGroup ? (count + 1) / 2 : count;
+        if (group <= 4)
+            for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
+        else if (format == WeightFormat::bf16)
+            for (; r + 3 <= end; r += 3) direct_inputs<format, 3>(job, r);
+        else
+            for (; r + 2 <= end; r += 2) direct_inputs<format, 2>(job, r);
         for (; r < end; ++r) direct_inputs<format, 1>(job, r);
         return;
     }
@@ -206,7 +248,7 @@ void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_row
         } else {
             for (int i = 0; i < rows; ++i) {
                 std::uint16_t* out = job.panel + i * job.panel_stride;
-                walk<format, 1>(
+                walk<format, 1, true>(
                     job, r + i, [&](int, std::int64_t k, __m512i weights) __attribute__((always_inline)) {
                         _mm512_storeu_si512(out + k, weights);
                     });
@@ -226,17 +268,20 @@ template <WeightFormat format>
 void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin, std::int64_t row_end, float* y,
              std::int64_t y_stride, bool round, Scratch& scratch) {
     const int panel_rows = rows_of_panel(w.cols);
-    const std::int64_t waiting = x.count > 4 ? panel_rows * kTileInputs * kLanes : 0;
+    const std::int64_t waiting = x.count > kDirectInputs ? panel_rows * kTileInputs * kLanes : 0;
     const std::int64_t stride = format == WeightFormat::fp8 ? w.cols + 32 : w.cols;
-    const std::int64_t panel = x.count > 4 && format == WeightFormat::fp8 ? panel_rows * stride : 0;
-    auto* memory = static_cast<float*>(reserve(scratch, static_cast<std::size_t>(4 * waiting + 2 * panel)));
+    const std::int64_t panel = x.count > kDirectInputs && format == WeightFormat::fp8 ? panel_rows * stride : 0;
+    const std::int64_t dealt = x.count > 1 && x.count <= kDirectInputs ? x.count * w.cols : 0;
+    auto* memory = static_cast<float*>(reserve(scratch, static_cast<std::size_t>(4 * waiting + 2 * (panel + dealt))));
     const Job job{w,
                   x,
                   {y, y_stride, round},
                   bytes_of_columns(format, w.cols),
                   memory,
                   reinterpret_cast<std::uint16_t*>(memory + waiting),
+                  reinterpret_cast<std::uint16_t*>(memory + waiting) + panel,
                   stride};
+    if (dealt > 0) deal_inputs(job);
     if constexpr (format == WeightFormat::bf16) return segment<format>(job, row_begin, row_end, panel_rows);
     for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
         end = smaller(row_end, (begin / 128 + 1) * 128);
