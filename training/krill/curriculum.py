@@ -33,7 +33,7 @@ MODEL = dict(
 @dataclass(frozen=True)
 class Stage:
     """From `start` tokens on: row lengths with their weights, and tokens per step. A row is, with `short_share`, packed with samples
-    of `short` tasks, and otherwise one sample of a `long` task."""
+    of `short` tasks, and otherwise one sample of a `long` task. `novel` is Words' share of text invented on the spot."""
 
     start: int
     lengths: dict[int, float]
@@ -41,6 +41,7 @@ class Stage:
     short_share: float
     long: dict[str, float]
     short: dict[str, float]
+    novel: float = 0.0
 
 
 DRILLS = {"key_value": 3, "repeat": 2.5, "random_copy": 2}
@@ -56,19 +57,22 @@ def _with_drills(share: float) -> dict[str, float]:
     return {k: share * v / drills for k, v in DRILLS.items()} | {k: (1 - share) * v / documents for k, v in DOCUMENTS.items()}
 
 
+NOVEL_FROM = 44.6 * M
+
 STAGES = (
     Stage(0, {128: 1}, 2048, 0.05, {**DRILLS, "recall": 3}, SKILLS),
-    Stage(2 * M, {256: 1}, 2048, 0.25, _with_drills(0.55), SKILLS),
-    Stage(6 * M, {256: 0.5, 512: 0.5}, 4096, 0.4, _with_drills(0.2), SKILLS),
-    Stage(12 * M, {512: 0.7, 1024: 0.3}, 4096, 0.5, _with_drills(0.08), SKILLS),
-    Stage(16 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.05), SKILLS),
-    Stage(45 * M, {512: 0.4, 1024: 0.3, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _with_drills(0.03), SKILLS),
+    Stage(2 * M, {256: 1}, 2048, 0.2, _with_drills(0.6), SKILLS),
+    Stage(6 * M, {256: 0.5, 512: 0.5}, 2048, 0.35, _with_drills(0.3), SKILLS),
+    Stage(14 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.12), SKILLS),
+    Stage(35 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.06), SKILLS),
+    Stage(NOVEL_FROM, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.1), SKILLS, 0.7),
+    Stage(70 * M, {512: 0.5, 1024: 0.3, 2048: 0.1, 4096: 0.1}, 4096, 0.5, _with_drills(0.06), SKILLS, 0.6),
 )
 
-TOTAL = 100 * M
-# Tokens in which the learning rate falls from its height to MIN_RATE of it; after the first it is warmed up again. The model is worth
-# using at the end of each. The MTP block is trained in these windows only.
-DECAYS = ((16.5 * M, 23 * M), (75 * M, TOTAL))
+TOTAL = 77 * M
+# Windows of tokens in which the learning rate falls from its height to MIN_RATE of it; after one that is not the last it is warmed up
+# again. The model is fit for use at the end of each. The MTP block is trained in them only.
+DECAYS = ((58 * M, TOTAL),)
 MIN_RATE = 0.02
 WARMUP = 0.2 * M  # tokens
 

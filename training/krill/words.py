@@ -7,29 +7,51 @@ checksum; lists of real words and phrasings name their held-out part themselves 
 import random
 import string
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Forms:
-    """Phrasings of one thing: `train` for training, `held` only for measuring. Both are never empty."""
+    """Phrasings of one thing: `train` for training, `held` only for measuring. Both are never empty.
+
+    `wide`, if given, composes more phrasings for training than a list can hold. `words`: these are single words, for which an
+    invented one may stand."""
 
     train: tuple[str, ...]
     held: tuple[str, ...]
+    wide: Callable[[random.Random], str] | None = None
+    words: bool = False
 
     def __post_init__(self):
         if not self.train or not self.held or set(self.train) & set(self.held):
             raise ValueError("a set of forms needs two separate parts, none empty")
 
 
-def forms(train: str, held: str) -> Forms:
+def forms(train: str, held: str, wide: Callable[[random.Random], str] | None = None) -> Forms:
     """Forms from two blocks of text, one phrasing a line."""
-    return Forms(*(tuple(line.strip() for line in block.strip().splitlines() if line.strip()) for block in (train, held)))
+    return Forms(*(tuple(line.strip() for line in block.strip().splitlines() if line.strip()) for block in (train, held)), wide)
 
 
 def words(train: str, held: str) -> Forms:
     """Forms from two lists of words divided by blanks."""
-    return Forms(tuple(train.split()), tuple(held.split()))
+    return Forms(tuple(train.split()), tuple(held.split()), words=True)
+
+
+def mix(*parts: str) -> Callable[[random.Random], str]:
+    """Phrasings made of parts: of each part one of the alternatives that "|" divides ("¦" stands for the sign itself), joined as
+    they stand. A sentence begins with a capital letter."""
+    alternatives = [[item.replace("¦", "|") for item in part.split("|")] for part in parts]
+
+    def compose(rng: random.Random) -> str:
+        text = "".join(rng.choice(items) for items in alternatives)
+        return text[0].upper() + text[1:] if text.endswith((".", "?")) else text
+
+    return compose
+
+
+def any_of(*makers: Callable[[random.Random], str]) -> Callable[[random.Random], str]:
+    return lambda rng: rng.choice(makers)(rng)
 
 
 ADJECTIVES = words(
@@ -45,7 +67,27 @@ NOUNS = words(
     "shoe rope wheel pump valve cable sensor radio camera magnet iron glass stone sand clay wood rain snow storm cloud wind sun moon "
     "star bird horse dog cat fish fox wolf bear deer rabbit goat sheep cow school office factory museum hotel bakery theater park "
     "street village city castle temple printer server folder ticket report invoice contract budget project meeting team worker "
-    "driver teacher farmer sailor doctor painter singer baker student captain",
+    "driver teacher farmer sailor doctor painter singer baker student captain "
+    "acorn airport almond anvil apron arrow artist attic autumn badger balcony balloon bamboo banner barn bean beetle bench "
+    "berry bicycle blossom board bone border bowl bracket branch breeze brick broom brush bucket buffalo bundle bush butter "
+    "button cactus cage cake camel campus cannon canvas canyon carriage carrot ceiling cello chain chalk channel cheese "
+    "chest chess chicken circle circus cliff cloth clover coach coast coin collar comet corner cottage cotton couch cousin "
+    "cradle crane crown cup curtain cushion cycle dairy dancer desert desk diamond dish dolphin donkey dragon dress drum "
+    "duck eagle earth elbow elephant elm envelope falcon feather fern ferry festival finger flag flame flower flute "
+    "fountain frame frog fruit furnace galaxy gallery garage garlic giant ginger glacier glove goose grain granite grape "
+    "grass gravel guitar gutter hall harp hawk hedge helmet hill hinge hive honey hook horn hospital hut ink ivory jacket "
+    "jar jungle keyboard king kite knife knight knot ladle lamb lane laser lawn leaf leather lemon lever lighthouse lily "
+    "lion lizard lock locker log lotus lumber machine mansion maple marble mask mast mat meal medal melon metal mill mine "
+    "mint mixer moss motor mouse mug mushroom nail napkin needle nest net nurse oak oar oasis ocean oven owl oyster paddle "
+    "palace palm panel parade parrot pasta patch path peach pearl pebble pepper petal photo pier pigeon pine pipe pirate "
+    "pitcher planet plate plum pocket poem pond pony poster potato prince prism puddle pumpkin puppet puzzle pyramid quarry "
+    "queen quilt rack raft rail ranch raven reef ribbon ring robot rocket rod rose rug ruler saddlebag sail salad salmon "
+    "salt sandal satellite sauce scarf screw sculptor sea seal seed shadow shell shield shirt shovel shrimp silk sink skate "
+    "sketch sled smoke snail soap sock sofa soldier soup spade sparrow spear spider spoon spring squirrel stable stage "
+    "stamp statue steam steel stem stick stool stove straw string studio sugar suit summit swan sweater switch sword syrup "
+    "tablet tail tailcoat tank tape tent thread throne thunder tiger timber toast tomato tool torch towel toy tractor trail "
+    "tray treasure trunk tulip tunic turtle umbrella uniform vase vault veil vest vine volcano wallet walnut wand wardrobe "
+    "warehouse wasp watch water wave weasel whale wheat whistle widow willow wing winter wire wizard wool yacht yard zebra",
     "orchard barrel copper piano windmill chimney saddle anchor compass violin tunnel kettle telescope notebook gardener",
 )
 VERBS = words(
@@ -64,6 +106,28 @@ FRUIT = words("apples pears plums cherries lemons grapes melons onions carrots p
 _ONSETS = "b c d f g h k l m n p r s t v z br dr gr kr pl st tr sh ch".split()
 _SYLLABLES = [onset + vowel for onset in _ONSETS for vowel in "aeiou"]
 _ENDINGS = ["n", "r", "s", "l", "x", "m", "", "", "", "k", "th"]
+# One made-up word in five is built like an English one, so that rare tokens are met in words to be copied too.
+_STARTS = (
+    "a ab ac al am an ap ar as be bl bu ca cl co cu de di do ea el em en ex fa fl fo fr ga gl go ha he hi ho im in "
+    "ja jo ju ka le li lo ma me mi mo na ne no ob op or pa pe pl po pu qua ra re ro sa sc se sk sl sm sn so sp sw "
+    "ta te ti to tu un up va ve vi wa we wi wo"
+).split()
+_MIDDLES = (
+    "ck ll mm nd ng nn pp rd rg rl rm rn rp rr rt sh ss st tch tt ttl bb dd ff gg lk lm lp lt mp mb nc nk nt ct pt "
+    "b c d f g k l m n p r s t v w z"
+).split()
+_SUFFIXES = (
+    "ey ard er ing ow age ine ite ment ness let ful ock ish ent ance ive ous al y ie ay oon oat eed ook iel ure ack "
+    "ust ick oll ade ain ect tion sion ory ism le en ed est ily"
+).split()
+
+
+_KNOWN = (*ADJECTIVES.train, *NOUNS.train, *VERBS.train, *COLORS.train, *MONTHS.train, *JOBS.train, *STATES.train, *FRUIT.train)
+_NEVER = {
+    text.lower()
+    for options in (ADJECTIVES, NOUNS, VERBS, PLACES, COLORS, MONTHS, JOBS, STATES, WEATHER, FRUIT)
+    for text in options.held
+}
 
 
 def _held_out(text: str) -> bool:
@@ -106,11 +170,16 @@ class _Slots(dict):
 
 
 class Words:
-    """A source of words, names and numbers. `held` chooses the side of the split; `rng` is shared with the caller."""
+    """A source of words, names and numbers. `held` chooses the side of the split; `rng` is shared with the caller.
 
-    def __init__(self, rng: random.Random, held: bool = False):
+    `novel` (0 to 1) is how much of training's text is invented on the spot: words put together from parts of known ones, so that
+    every rare piece of the vocabulary is met in words to be copied, and composed phrasings. What is known by heart is not copied.
+    """
+
+    def __init__(self, rng: random.Random, held: bool = False, novel: float = 0.0):
         self.rng = rng
         self.held = held
+        self.novel = 0.0 if held else novel
 
     def choice(self, items):
         return self.rng.choice(items)
@@ -120,7 +189,29 @@ class Words:
 
     def pick(self, options: Forms) -> str:
         """One of the side's phrasings or words."""
+        if self.novel and options.words and self.rng.random() < 0.4 * self.novel:
+            text = self.pieces()
+            return text.capitalize() if options.train[0][0].isupper() else text
+        if self.novel and options.wide and self.rng.random() < 0.8 * self.novel:
+            text = options.wide(self.rng)
+            if text not in options.held:
+                return text
         return self.rng.choice(options.held if self.held else options.train)
+
+    def pieces(self) -> str:
+        """A word put together from parts of two or three known ones."""
+        rng = self.rng
+        while True:
+            parts = []
+            count = rng.choice((2, 2, 2, 3))
+            for index in range(count):
+                source = rng.choice(_KNOWN).lower()
+                size = rng.randint(1, min(5, len(source)))
+                start = 0 if index == 0 else len(source) - size if index == count - 1 else rng.randint(0, len(source) - size)
+                parts.append(source[start : start + size])
+            text = "".join(parts)
+            if len(text) > 2 and text not in _NEVER and not _held_out(text):
+                return text
 
     def form(self, options: Forms, **fields) -> str:
         """One of the side's phrasings with its {fields} filled in."""
@@ -132,8 +223,13 @@ class Words:
 
     def word(self, low: int = 2, high: int = 3) -> str:
         """A made-up word of `low` to `high` syllables."""
+        if self.novel and high > 1 and self.rng.random() < 0.7 * self.novel:
+            return self.pieces()
         while True:
-            text = "".join(self.rng.choice(_SYLLABLES) for _ in range(self.rng.randint(low, high))) + self.rng.choice(_ENDINGS)
+            if self.rng.random() < 0.2:
+                text = self.rng.choice(_STARTS) + self.rng.choice(_MIDDLES) + self.rng.choice(_SUFFIXES)
+            else:
+                text = "".join(self.rng.choice(_SYLLABLES) for _ in range(self.rng.randint(low, high))) + self.rng.choice(_ENDINGS)
             if _held_out(text) == self.held:
                 return text
 
@@ -189,4 +285,7 @@ class Words:
             text = name[:at] + self.rng.choice("aeioubdgklmnprst") + name[at + 1 :]
             if text != name and all(_held_out(part) == self.held for part in text.split()):
                 return text
-        return name + self.rng.choice("aeiou")
+        while True:  # or in what it ends with
+            text = name + "".join(self.rng.choice("aeiou") for _ in range(self.rng.randint(1, 4)))
+            if _held_out(text.split()[-1]) == self.held:
+                return text

@@ -127,7 +127,8 @@ class Facts:
         """A name of nobody in the document; one letter from `near`, if given."""
         while True:
             name = self.words.near(near) if near else self.words.name()
-            if name not in self.names and not any(name.startswith(o + " ") or o.startswith(name + " ") for o in self.names):
+            alike = any(name.startswith(other + " ") or other.startswith(name + " ") for other in self.names)
+            if name not in self.names and not alike and not any(name in fact.value.split() for fact in self.all):
                 return name
 
     def new_attribute(self, name: str) -> str:
@@ -136,6 +137,8 @@ class Facts:
 
     def add(self, attribute: str, name: str) -> Fact:
         value = fact_value(self.words, attribute)
+        while value in self.names or value == name:  # somebody's name: the fact would be about two people
+            value = fact_value(self.words, attribute)
         options = phrases.FACT_SENTENCES
         if not self.layout.prose and self.words.chance(0.6):
             options = phrases.FACT_LINES

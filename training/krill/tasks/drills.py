@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sample import Sample, assistant, user
 from tasks import phrases
 from tasks.documents import TURN_TOKENS, Measure, fact_value
-from words import Words, forms
+from words import Words, any_of, forms, mix
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
 
@@ -29,6 +29,7 @@ SEPARATORS = forms(
     {key}; {value}
     [{key}] {value}
     """,
+    mix("|- |* |# |> |+ |// ", "{key}", ": |: | = |=| -> | => | - |, |; | ¦ | is | has |:=|::| -- | ~ | / |\t", "{value}"),
 )
 ASK_KEY = forms(
     """
@@ -45,6 +46,10 @@ ASK_KEY = forms(
     Find {key}.
     Which value has {key}?
     """,
+    any_of(
+        mix("give |find |get |say |tell me |what is |show |read |now |and |next: |look at |name |value of |what about |look for ", "{key}", "?|.|:| please|"),
+        mix("{key}", "?|:| =| please| now|, what?| ->|!"),
+    ),
 )
 SAY = forms(
     """
@@ -61,6 +66,7 @@ SAY = forms(
     Say again: {text}
     Please repeat: {text}
     """,
+    mix("repeat|say|copy|echo|write|print|type|read|now say|say once more|please write|output|tell me|quote", ": |:\n| this: | the following: ", "{text}"),
 )
 CONTINUE = forms(
     """
@@ -74,6 +80,7 @@ CONTINUE = forms(
     Finish: {text}
     What follows: {text}
     """,
+    mix("continue|complete|go on|what came next|more of|the rest of|and then|keep going|how did it go on", ": |? | - ", "{text}"),
 )
 COPY_BLOCK = forms(
     """

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from sample import Sample, assistant, system, user
 from tasks.fields import PERSON, THING, Concept, Value, array_of, boolean, integer_in, number_in, string_of
 from tasks.request import SYSTEMS, last_reasoning_only, listed, thinking, within
-from words import NOUNS, Forms, Words
+from words import NOUNS, Forms, Words, any_of, mix
 
 
 # One record as labelled values: how a label and its value are written, and what stands between two of them.
 SHAPES = Forms(
     ("{k}: {v}", "{k} = {v}", "{k} {v}", "{k}={v}", "{k} is {v}", "the {k} is {v}", "{k} - {v}", "{k}:{v}", "[{k}] {v}"),
     ("{k} -> {v}", "({k}) {v}", "{k} was {v}"),
+    mix("{k}|{k}|the {k}|my {k}|your {k}|<{k}>|{k}s|# {k}", ": | = |=| is | - |: | : | => |, | equals |:: | reads | ~ ", "{v}"),
 )
 SEPARATORS = Forms((", ", ", ", "; ", "\n", "\n", "\n- "), (" / ", "\n* ", ";\n"))
 
@@ -46,6 +47,10 @@ EXTRACT = Forms(
         "Get the fields from this: {text}",
         "Fill the schema.\n\n{text}",
     ),
+    any_of(
+        mix("extract|please extract|fill in|fill|parse|read|convert|take|use|process|now do|handle|work on|structure|transform|JSON from|data of", " the text| this| it| the note| the record||", ": |:\n|.\n|:\n\n", "{text}"),
+        mix("{text}", "\n|\n\n", "extract|please extract|fill in|fill|parse|read|convert|take|use|process|now do|handle|work on|structure|transform|JSON from|data of", " the text| this| it| the note| the record", ".|, please.|!|"),
+    ),
 )
 SELECT = Forms(
     (
@@ -64,6 +69,10 @@ SELECT = Forms(
         "Write the JSON for {who}.\n{text}",
         "{text}\n\nI need the record of {who}.",
         "Fill the schema with {who}.\n\n{text}",
+    ),
+    any_of(
+        mix("only |just |now |please |the JSON of |the record of |read the one of |take |pick ", "{who}", ".\n|:\n|\n\n", "{text}"),
+        mix("{text}", "\n|\n\n", "only |just |now |please |the JSON of |the record of |give |give me |pick |take |what about ", "{who}", ".|?|, please.|"),
     ),
 )
 NAMED_KEYS = Forms(

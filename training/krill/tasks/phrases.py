@@ -3,7 +3,7 @@
 Slots such as {noun} or {name} are filled by `Words.fill`; a fact gives {attribute}, {name} and {value}.
 """
 
-from words import forms
+from words import any_of, forms, mix
 
 # Attributes a fact may have. They are on both sides of the split: what is held out are names, values and phrasings.
 NUMBER_ATTRIBUTES = ("number", "room", "budget", "price", "phone", "score", "pin", "size", "weight")
@@ -11,6 +11,86 @@ CODE_ATTRIBUTES = ("code", "key", "password", "badge", "serial", "token", "licen
 WORD_ATTRIBUTES = ("color", "city", "friend", "tool", "age", "job", "fruit", "date", "month", "team")
 ATTRIBUTES = NUMBER_ATTRIBUTES + CODE_ATTRIBUTES + WORD_ATTRIBUTES
 PLURALS = {"city": "cities"}
+
+# Parts of composed phrasings, which only training sees.
+_OPENER = (
+    "|note that |it is known that |in {month} |since {date} |as of {date}, |the {noun} says that |according to the {job}, |later, "
+    "|in fact |today |by the way, |here |{name} wrote that |the {job} knows that |one more thing: |for the record, |at {time} "
+    "|after the {noun}, |the list says that |it turned out that |in {place} |we heard that "
+)
+_OF = "of |of |for |held by |used by |kept by |listed for |assigned to |belonging to |registered to |known for |chosen by "
+_IS = (
+    "is |is |was |remains |became |reads |equals |is now |was set to |has been |will be |stays |is still |is exactly |is listed as "
+    "|was found to be |is shown as |is given as |should be |turned into "
+)
+_SHORTLY = ", that much is sure|, says {name}|, as the {noun} shows|, as before| again| since {month}"
+_FACT = any_of(
+    mix(_OPENER, "the |the |the new |the old |the current |this ", "{attribute} ", _OF, "{name} ", _IS, "{value}", f"|{_SHORTLY}", "."),
+    mix(_OPENER, "{name}'s |{name}'s |the {name} ", "{attribute} ", _IS, "{value}", f"|{_SHORTLY}", "."),
+    mix(_OPENER, "{name} ", "has |had |got |uses |received |owns |was given |chose |holds |still has |found |wants ",
+        "the {attribute} |as {attribute} |a new {attribute}, |for {attribute} |an {attribute} of |the {attribute}: |{attribute} ",
+        "{value}", f"|{_SHORTLY}", "."),
+    mix(_OPENER, "{value} ", "is |was |became |remains |stands for |serves as |is now |is listed as |was chosen as ",
+        "the {attribute} |the new {attribute} ", _OF, "{name}."),
+    mix("about |for |as for |on |regarding ", "{name}: |{name}, |{name} - ", "the {attribute} |{attribute} |its {attribute} ", _IS, "{value}."),
+)  # fmt: skip
+_START = "|- |* |# |> |+ |{time} |[{level}] |{date} |{level}: |{small}. |({small}) |{noun}: |// |{date} {time} |-- |"
+_EQUALS = ": |: | = |=| -> | => | - |, |; | ¦ | | is |:=| := |::| -- | ~ | is set to | \u2192 "
+_BETWEEN = " |.|/| / |, | - |: |_|::| -> |; | ¦ |'s | of | for |@|#"
+_LINE = any_of(
+    mix(_START, "{name}", _BETWEEN, "{attribute}", _EQUALS, "{value}", "||;|.| ok| //"),
+    mix(_START, "{attribute}", _BETWEEN, "{name}", _EQUALS, "{value}", "||;|.| ok| //"),
+    mix(_START, "{attribute}", "(|[|<| {{| \"", "{name}", ")|]|>|}}|\"", _EQUALS, "{value}"),
+    mix(_START, "{name}", " (| [| <| {{| \"", "{attribute}", ")|]|>|}}|\"", _EQUALS, "{value}"),
+    mix(_START, "set |let |put |store |entry |record |fact |update |read |got ", "{attribute}", _BETWEEN, "{name}", _EQUALS, "{value}"),
+    mix(_START, "set |let |put |store |entry |record |fact |update |read |got ", "{name}", _BETWEEN, "{attribute}", _EQUALS, "{value}"),
+    mix("{{\"", "id|key|who|person|owner|user", "\": \"{name}\", \"", "{attribute}", "\": \"", "{value}", "\"}}"),
+    mix(_START, "{value}", " = | : | <- | is | - ", "{attribute}", " of | for | - |, | / ", "{name}"),
+)
+_REQUEST = (
+    "what is |what is |tell me |give |give me |find |find me |look up |look for |say |name |state |please state |please find |I would like "
+    "|I want |I want to know |let me know |can you give |can you find |could you find |would you give me |do you see |do you know |read "
+    "|read out |return |output |print |report |write |please write |please tell me |now |next, |then |and |also |answer with |repeat |get "
+    "|fetch |help me find |I am looking for |I forgot |I ask for |search for |check |what do you know about |what is known about "
+    "|is there |please look up |tell us |where is |pick out "
+)
+_ASK = any_of(
+    mix(_REQUEST, "the {attribute} ", _OF, "{name}", "?|.|.|| please.| now.| in the text.| in the document?"),
+    mix(_REQUEST, "{name}'s {attribute}", "?|.|.|| please.| now.| in the text.| in the document?"),
+    mix("which |what ", "{attribute} ", "does {name} have|was given for {name}|has {name}|is {name}'s|goes with {name}|is listed for {name}"
+        "|did {name} get|do you find for {name}|is noted for {name}", "?|?|, please?| in the text?"),
+    mix("{name}", ", |: | - | / |'s ", "{attribute}", "?|.|| please| now?"),
+    mix("{attribute} ", "of |for ", "{name}", "?|.|| please| now?"),
+    mix("about |for |as for |regarding |on ", "{name}", ": |, ", "what is the {attribute}|which {attribute}|the {attribute}|give the {attribute}"
+        "|find the {attribute}|I want the {attribute}", "?|.|"),
+)  # fmt: skip
+_QUOTE = any_of(
+    mix("quote |please quote |quote exactly |now quote |can you quote |I want a quote: |quote for me ", "the {unit} |the whole {unit} |that {unit} ",
+        "about |on |with |for |containing |that has |that tells ", "the {attribute} of {name}|{name}'s {attribute}|the {attribute} for {name}", ".|.|?|"),
+    mix("copy |write out |give me |repeat |show |print |find ", "the exact {unit} |the whole {unit}, word for word, |the full {unit} |the {unit} as it stands ",
+        "about |on |with |for |containing ", "the {attribute} of {name}|{name}'s {attribute}|the {attribute} for {name}", ".|.|?|"),
+)  # fmt: skip
+_COUNT = any_of(
+    mix("how many |tell me how many |say how many |do you know how many |find out how many ", "facts |{unit}s |entries |notes |statements ",
+        "about {name} are there|about {name} are given|name {name}|are on {name}|about {name} are in the text|deal with {name}"
+        "|refer to {name}|contain {name}", "?|.|"),
+    mix("count |please count |now count |number: |count up ", "the facts |the {unit}s |all {unit}s |all facts |the entries ",
+        "about {name}|on {name}|with {name}|naming {name}|concerning {name}", ".|.|?|"),
+    mix("how often |how many times |tell me how often |say how many times ", "is {name} named|is {name} mentioned|does {name} occur|does {name} come up"
+        "|do you read about {name}", "?|.|"),
+)  # fmt: skip
+_MANY = (
+    "what are |what are |give |give me |find |look up |list |tell me |say |name |write |please list |please find |I want |I would like |read out "
+    "|return |output |print |can you give |could you find |get |fetch |now |and |check |report |let me know |search for |I am looking for "
+)
+_LAST = any_of(
+    mix("", "|read this:¶|text:¶|this is the document:¶¶|content:¶|Look:¶|here is what I have:¶|File:¶|Page 1¶¶|below is a text.¶¶|From my notes:¶",
+        "{document}", "¶¶|¶|¶---¶|¶¶---¶¶|¶===¶|¶¶###¶", "{question}|Question: {question}|Q: {question}|Task: {question}|{question}|Answer this: {question}"
+        "|Tell me: {question}"),
+    mix("<", "page|notes|context|file|doc|input|content", ">¶{document}¶</end>¶", "{question}|¶{question}|Question: {question}"),
+)  # fmt: skip
+_FIRST = mix("{question}|Question: {question}|Q: {question}|Task: {question}|First read my question: {question}", "¶¶|¶|¶---¶|¶¶---¶¶",
+             "|Text:¶|Here it is:¶|Document below.¶|File:¶|Notes:¶¶|Content:¶", "{document}")  # fmt: skip
 
 PROSE = forms(
     """
@@ -168,6 +248,7 @@ FACT_SENTENCES = forms(
     The {noun} shows that {name} has the {attribute} {value}.
     In {month} the {attribute} for {name} was {value}.
     """,
+    _FACT,
 )
 
 # Facts as lines of their own.
@@ -206,6 +287,7 @@ FACT_LINES = forms(
     {time} WARN {name} {attribute}={value}
     {name} / {attribute}: {value}
     """,
+    _LINE,
 )
 
 ASK_VALUE = forms(
@@ -243,6 +325,7 @@ ASK_VALUE = forms(
     According to the document, what is the {attribute} of {name}?
     What was the {attribute} of {name}?
     """,
+    _ASK,
 )
 
 ASK_QUOTE = forms(
@@ -265,6 +348,7 @@ ASK_QUOTE = forms(
     Please copy the {unit} about the {attribute} of {name}.
     Quote the exact {unit} with {name}'s {attribute}.
     """,
+    _QUOTE,
 )
 
 ASK_COUNT = forms(
@@ -287,6 +371,7 @@ ASK_COUNT = forms(
     Count the {unit}s that mention {name}.
     What is the number of facts about {name}?
     """,
+    _COUNT,
 )
 
 # Several values at once: of one attribute for several names, of several attributes for one name, or of unrelated pairs.
@@ -311,6 +396,7 @@ ASK_NAMES = forms(
     Show me the {attribute} of {names}.
     Can you list the {plural} for {names}?
     """,
+    mix(_MANY, "the {plural} |the {attribute} |the {plural} |each {attribute} ", "of |for |of |listed for ", "{names}", "?|.|.|| please."),
 )
 ASK_ATTRIBUTES = forms(
     """
@@ -332,6 +418,7 @@ ASK_ATTRIBUTES = forms(
     I need the {attributes} of {name}.
     Show me {name}'s {attributes}.
     """,
+    any_of(mix(_MANY, "the {attributes} ", "of |for |of |listed for ", "{name}", "?|.|.|| please."), mix(_MANY, "{name}'s {attributes}", "?|.|.|| please.")),
 )
 ASK_PAIRS = forms(
     """
@@ -353,6 +440,7 @@ ASK_PAIRS = forms(
     I need {pairs}.
     Please show me {pairs}.
     """,
+    mix(_MANY, "{pairs}", "?|.|.|| please.| in this order."),
 )
 
 # How a document and the first question share a message. In these, "¶" stands for a line break.
@@ -377,6 +465,7 @@ QUESTION_LAST = forms(
     {document}¶---¶{question}
     {document}¶¶Now answer: {question}
     """,
+    _LAST,
 )
 QUESTION_FIRST = forms(
     """
@@ -391,6 +480,7 @@ QUESTION_FIRST = forms(
     My question: {question}¶¶Text:¶{document}
     {question} Look in this document:¶¶{document}
     """,
+    _FIRST,
 )
 SYSTEM = forms(
     """

@@ -11,7 +11,7 @@ from sample import Sample, assistant, system, user
 from tasks import phrases
 from tasks.documents import ABSENT, Measure, with_line_breaks
 from tasks.request import SYSTEMS, thinking, within
-from words import COLORS, FRUIT, JOBS, MONTHS, NOUNS, STATES, Forms, Words, forms
+from words import COLORS, FRUIT, JOBS, MONTHS, NOUNS, STATES, Forms, Words, any_of, forms, mix
 
 Row = dict[str, str]
 
@@ -41,6 +41,12 @@ INTEGERS = ("age", "price", "score", "stock", "speed", "weight")
 FIRST_COLUMNS = ("name", "name", "id", "id", "item", "code", "city", "owner")
 NAMING = ("name", "item", "city", "owner", "code", "team")  # columns whose values name a row without the column's name
 
+_WANT = (
+    "give |give me |tell me |find |look up |say |name |what is |what is |I want |I would like |read out |return |output |print |report |get "
+    "|please find |can you give |could you find |let me know |write |fetch |check |now |and |state "
+)
+_ROW = "row |entry |record |line |item |one "
+
 # Questions that give the value alone, and ones that also say which column it is in.
 ASK_BY_VALUE = forms(
     """
@@ -62,6 +68,13 @@ ASK_BY_VALUE = forms(
     Show me the {column} for {value}.
     Could you tell me {value}'s {column}?
     """,
+    any_of(
+        mix(_WANT, "the {column} ", "of |for |listed for |given for ", "{value}", "?|.|.|| please."),
+        mix(_WANT, "{value}'s {column}", "?|.|.|| please."),
+        mix("which |what ", "{column} ", "does {value} have|has {value}|goes with {value}|is listed for {value}|is noted for {value}", "?|?|, please?"),
+        mix("{value}", ", |: | - | / ", "{column}", "?|.||"),
+        mix("for |about |as for ", "{value}", ": |, ", "what is the {column}|which {column}|the {column}|give the {column}", "?|.|"),
+    ),
 )
 ASK_BY_COLUMN = forms(
     """
@@ -84,6 +97,12 @@ ASK_BY_COLUMN = forms(
     For {key} {value}, show me the {column}.
     What {column} does the entry with {key} {value} have?
     """,
+    any_of(
+        mix(_WANT, "the {column} ", "of |for ", "the " + _ROW.replace("|", "|the "), "with |whose |where ", "{key} {value}|{key} = {value}|{key} is {value}", "?|.|.|"),
+        mix(_WANT, "the {column} ", "of |for |at |with |if |when ", "{key} {value}|{key} = {value}|{key} is {value}|{key}: {value}", "?|.|.|"),
+        mix("which |what ", "{column} ", "has the one with |goes with |is listed for |is found at |stands beside ", "{key} {value}|the {key} {value}", "?|?|"),
+        mix("{key} |with {key} |by {key} ", "{value}", ", |: | - ", "{column}|the {column}|which {column}|what is the {column}", "?|.||"),
+    ),
 )
 DATA_LAST = forms(
     """
