@@ -32,7 +32,7 @@ MODEL = dict(
 
 @dataclass(frozen=True)
 class Stage:
-    """From `start` tokens on: row lengths with their weights, and tokens per step. A row is, with `short_share`, packed with samples
+    """From `start` tokens on: row lengths with their weights, and tokens per step (two rows at least). A row is, with `short_share`, packed with samples
     of `short` tasks, and otherwise one sample of a `long` task. `novel` is Words' share of text invented on the spot."""
 
     start: int
@@ -66,7 +66,7 @@ STAGES = (
     Stage(14 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.12), SKILLS),
     Stage(35 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.06), SKILLS),
     Stage(NOVEL_FROM, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.1), SKILLS, 0.7),
-    Stage(70 * M, {512: 0.5, 1024: 0.3, 2048: 0.1, 4096: 0.1}, 4096, 0.5, _with_drills(0.06), SKILLS, 0.6),
+    Stage(70 * M, {512: 0.5, 1024: 0.3, 2048: 0.1, 4096: 0.1}, 8192, 0.5, _with_drills(0.06), SKILLS, 0.6),
 )
 
 TOTAL = 77 * M
