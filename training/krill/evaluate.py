@@ -113,11 +113,13 @@ def skill_questions(task: str, count: int, seed: str, vocabulary: Vocabulary) ->
     while number < 20 * count and (not kinds or min(map(len, kinds.values())) < count):
         words = Words(random.Random(f"{seed}/{task}/{number}"), held=True)
         sample = TASKS[task](words, 700, vocabulary.measure)
+        number += 1
+        if sample.prefix and sample.response_format:
+            continue  # the API refuses the two together
         for index in [0] if sample.fim else _answers(sample):
             question = _ask(sample, index, NO_LENGTH, 0)
             if len(kinds[question.task]) < count:
                 kinds[question.task].append(question)
-        number += 1
     return [question for questions in kinds.values() for question in questions]
 
 
