@@ -284,7 +284,7 @@ struct Scripted : GenerationTest {
         request.sampling.temperature = 0;
         request.end_tokens = {TokenId{1}};
         Generation generation(request, tokenizer_, script);
-        std::vector<float> logits(1024, 0.0f);
+        std::vector<float> logits(static_cast<std::size_t>(tokenizer_->vocab_size()), 0.0f);
         for (const TokenId id : ids) {
             if (generation.ended()) break;
             logits[static_cast<std::size_t>(index(id))] = 9;
