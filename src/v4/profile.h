@@ -1,4 +1,4 @@
-// Where the time of a step goes: wall time and bytes of weights, keys and entries by operation, for benchmarks. Whoever wants it
+// Where the time of a step goes: wall time by operation, and bytes of weights and index keys, for benchmarks. Whoever wants it
 // points Context::profile at one; an operation ends where lap() is called and began where the last one ended, so that the
 // operations of a step add up to it. Engine thread only.
 #pragma once
