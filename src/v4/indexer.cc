@@ -86,9 +86,11 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
     float* scores = context.work.scores.need((traced ? rows : context.team.size()) * std::max<std::int64_t>(most, 1));
     const tensor::KeyLayout layout = context.config.key_layout(context.official());
     for (const Span& span : batch.spans) {
-        if (context.profile != nullptr && most > topk) {  // keys of every row
-            for (int i = 0; i < span.rows; ++i)
-                context.profile->pending_bytes += visible_entries(span.first_position + i, 4) * layout.bytes();
+        if (context.profile != nullptr) {
+            for (int i = 0; i < span.rows; ++i) {
+                const std::int64_t visible = visible_entries(span.first_position + i, 4);
+                if (visible > topk) context.profile->pending_bytes += visible * layout.bytes();
+            }
         }
         const auto row_query = [&](std::int64_t i) {
             const std::int64_t row = span.first_row + i;

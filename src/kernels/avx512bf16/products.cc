@@ -111,7 +111,7 @@ void direct(const Job& job, std::int64_t r, int input) {
     }
 }
 
-// Inputs [input, input + inputs).
+// Inputs [input, input + inputs); with four rows at most four of them, as segment() asks.
 template <WeightFormat format, int R, bool fetch>
 void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
     switch (inputs) {
@@ -122,9 +122,11 @@ void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
             if constexpr (R < 4) direct<format, R, 7, fetch>(job, r, input);
             return;
         case 6:
-            return direct<format, R, 6, fetch>(job, r, input);
+            if constexpr (R < 4) direct<format, R, 6, fetch>(job, r, input);
+            return;
         case 5:
-            return direct<format, R, 5, fetch>(job, r, input);
+            if constexpr (R < 4) direct<format, R, 5, fetch>(job, r, input);
+            return;
         case 4:
             return direct<format, R, 4, fetch>(job, r, input);
         case 3:
