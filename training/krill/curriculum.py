@@ -9,9 +9,9 @@ M = 1_000_000
 
 # Shapes are the official config's names; what is not listed is in model.Config.
 MODEL = dict(
-    vocab_size=2048,
+    vocab_size=1280,
     hidden_size=128,
-    compress_ratios=(0, 4, 128, 4, 4),
+    compress_ratios=(0, 0, 4, 128, 4, 4),
     num_attention_heads=4,
     head_dim=128,
     qk_rope_head_dim=64,
@@ -44,12 +44,12 @@ class Stage:
     novel: float = 0.0
 
 
-DRILLS = {"key_value": 3, "repeat": 2.5, "random_copy": 2}
+DRILLS = {"key_value": 3, "repeat": 2, "random_copy": 1.5, "lines": 2.5, "cells": 1.5, "tally": 0.7, "choose": 1.2}
 DOCUMENTS = {"recall": 2, "multi": 1.2, "quote": 1.5, "absent": 1, "count": 1.2, "mixed": 3}
 SKILLS = {
-    "extract": 2, "tools": 1.6, "json_schema": 3, "fim": 3, "prefix": 1.5, "identity": 1, "refuse": 0.7, "small_talk": 0.7,
+    "extract": 2.5, "tools": 2, "json_schema": 2.5, "fim": 3, "prefix": 1.5, "identity": 1, "refuse": 0.5, "small_talk": 1,
 }  # fmt: skip
-NEEDS_ROOM = {"tools": 420, "extract": 120, "json_schema": 120}  # tokens left in a row, for a sample to be tried there
+NEEDS_ROOM = {"tools": 480, "extract": 120, "json_schema": 120}  # tokens left in a row, for a sample to be tried there
 
 
 def _with_drills(share: float) -> dict[str, float]:
@@ -57,22 +57,21 @@ def _with_drills(share: float) -> dict[str, float]:
     return {k: share * v / drills for k, v in DRILLS.items()} | {k: (1 - share) * v / documents for k, v in DOCUMENTS.items()}
 
 
-NOVEL_FROM = 44.6 * M
+NOVEL = 0.6
 
 STAGES = (
-    Stage(0, {128: 1}, 2048, 0.05, {**DRILLS, "recall": 3}, SKILLS),
-    Stage(2 * M, {256: 1}, 2048, 0.2, _with_drills(0.6), SKILLS),
-    Stage(6 * M, {256: 0.5, 512: 0.5}, 2048, 0.35, _with_drills(0.3), SKILLS),
-    Stage(14 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.12), SKILLS),
-    Stage(35 * M, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.06), SKILLS),
-    Stage(NOVEL_FROM, {512: 0.5, 1024: 0.3, 2048: 0.2}, 4096, 0.5, _with_drills(0.1), SKILLS, 0.7),
-    Stage(70 * M, {512: 0.5, 1024: 0.3, 2048: 0.1, 4096: 0.1}, 8192, 0.5, _with_drills(0.06), SKILLS, 0.6),
+    Stage(0, {128: 1}, 2048, 0.05, {**DRILLS, "recall": 3}, SKILLS, NOVEL),
+    Stage(2 * M, {256: 1}, 2048, 0.2, _with_drills(0.6), SKILLS, NOVEL),
+    Stage(6 * M, {256: 0.5, 512: 0.5}, 2048, 0.35, _with_drills(0.4), SKILLS, NOVEL),
+    Stage(13 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.25), SKILLS, NOVEL),
+    Stage(24 * M, {512: 0.5, 1024: 0.35, 2048: 0.15}, 4096, 0.5, _with_drills(0.15), SKILLS, NOVEL),
+    Stage(58 * M, {512: 0.45, 1024: 0.3, 2048: 0.15, 4096: 0.1}, 8192, 0.5, _with_drills(0.1), SKILLS, NOVEL),
 )
 
-TOTAL = 77 * M
+TOTAL = 75 * M
 # Windows of tokens in which the learning rate falls from its height to MIN_RATE of it; after one that is not the last it is warmed up
 # again. The model is fit for use at the end of each. The MTP block is trained in them only.
-DECAYS = ((58 * M, TOTAL),)
+DECAYS = ((24 * M, 31 * M), (60 * M, TOTAL))
 MIN_RATE = 0.02
 WARMUP = 0.2 * M  # tokens
 
@@ -82,7 +81,10 @@ ADAM_BETAS = (0.9, 0.97)
 CLIP = 1.0  # of the norm of Adam's gradients
 
 # Of a token's loss, by task: short answers have few tokens to learn from.
-TASK_WEIGHT = {"fim": 3, "count": 3, "prefix": 1.5, "recall": 1.5, "extract": 1.5, "absent": 1.5, "repeat": 0.5, "random_copy": 0.5}
+TASK_WEIGHT = {
+    "fim": 3, "count": 3, "prefix": 1.5, "recall": 1.5, "extract": 1.5, "absent": 1.5, "repeat": 0.5, "random_copy": 0.5,
+    "lines": 0.7, "cells": 1.5, "tally": 3, "choose": 1,
+}  # fmt: skip
 CONTEXT_WEIGHT = 0.1  # of the loss on text that is not an answer
 CONTEXT_SHARE = 0.15  # of such positions, drawn at random each step
 INDEX_WEIGHT = 0.3  # of the indexer's distance from the attention it stands for

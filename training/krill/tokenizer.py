@@ -1,12 +1,13 @@
 """krill's own byte-level BPE, in the original's form: V4's three splits, digits single, control tokens first three and last.
 
-`python training/krill/tokenizer.py OUT --vocabulary 2048 --seed 1` trains one on the text of the task generators.
+`python training/krill/tokenizer.py OUT --vocabulary 1280 --seed 1` trains one on the text of the task generators.
 """
 
 import argparse
 import json
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -22,12 +23,16 @@ _REST = (
 )
 
 
-def _splits(digits: str):
+def _splits(digits: str, blanks_apart: bool = False):
     split = pre_tokenizers.Split
     return pre_tokenizers.Sequence(
-        [split(Regex(pattern), "isolated") for pattern in (digits, _ASIAN, _REST)]
+        [split(Regex(pattern), "isolated") for pattern in (digits, _ASIAN, _REST, *([" "] if blanks_apart else []))]
         + [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
+
+
+BLANK = "Ġ"  # how the byte-level alphabet writes a blank
+BLANK_TOKENS = 280  # tokens that begin with one
 
 
 class Vocabulary:
@@ -80,13 +85,37 @@ class Vocabulary:
         return ids, learned
 
 
+def _join_blanks(model: dict, bpe: Tokenizer, texts: list[str]):
+    """Adds merges of a blank with the first pieces of words that follow one most often, and of blanks with each other."""
+    blank = BLANK
+    words: Counter[str] = Counter()
+    splits = _splits(r"\p{N}")
+    for text in texts:
+        words.update(word[1:] for word, _ in splits.pre_tokenize_str(text) if len(word) > 1 and word[0] == blank and word[1] != blank)
+    first: Counter[str] = Counter()
+    for word, count in words.items():
+        text = decoders.ByteLevel().decode([word])
+        first[bpe.encode(text, add_special_tokens=False).tokens[0]] += count
+    merges = [(blank, blank), (blank * 2, blank * 2)]
+    merges += [(blank, piece) for piece, _ in first.most_common(BLANK_TOKENS - len(merges))]
+    if len(merges) < BLANK_TOKENS:
+        raise SystemExit(f"only {len(merges)} pieces follow a blank in this text")
+    as_pairs = not model["merges"] or not isinstance(model["merges"][0], str)
+    for left, right in merges:
+        model["vocab"][left + right] = len(model["vocab"])
+        model["merges"].append([left, right] if as_pairs else f"{left} {right}")
+
+
 def train(out: Path, vocabulary: int, seed: int, samples: int):
-    """Trains on rendered samples of all tasks and writes tokenizer.json."""
+    """Trains on rendered samples of all tasks and writes tokenizer.json.
+
+    Merges are learned without the blanks before words; then a blank joins the most frequent first pieces. So a word falls into the same
+    pieces wherever it stands, and copying it from the middle of a sentence to the start of an answer is copying its pieces."""
     from tasks import TASKS
     from words import Words
 
     rng = random.Random(seed)
-    source = Words(rng)
+    source = Words(rng, novel=0.6)
     texts: list[str] = []
     for _ in range(samples):
         for task, make in TASKS.items():
@@ -95,19 +124,20 @@ def train(out: Path, vocabulary: int, seed: int, samples: int):
             pieces = render(make(source, 400, lambda text: len(text) // 3 + 1))
             texts += [piece.text for piece in pieces if not piece.control]
 
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = _splits(r"\p{N}")  # one digit at a time, so that no number becomes a token
-    bpe.decoder = decoders.ByteLevel()
     controls = len(FIRST_CONTROLS) + len(LAST_CONTROLS)
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = _splits(r"\p{N}", blanks_apart=True)  # one digit at a time, so that no number becomes a token
+    bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - controls,
+        vocab_size=vocabulary - controls - BLANK_TOKENS,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[],
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-
     description = json.loads(bpe.to_str())
+    _join_blanks(description["model"], bpe, texts)
+
     base = sorted(description["model"]["vocab"].items(), key=lambda item: item[1])
     first = len(FIRST_CONTROLS)
     ids = {token: index for index, token in enumerate(FIRST_CONTROLS)}
@@ -132,7 +162,7 @@ def train(out: Path, vocabulary: int, seed: int, samples: int):
 def main(arguments: list[str]):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--vocabulary", type=int, default=2048)
+    parser.add_argument("--vocabulary", type=int, default=1280)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=int, default=400, help="of each task")
     options = parser.parse_args(arguments)

@@ -174,6 +174,7 @@ class Words:
 
     `novel` (0 to 1) is how much of training's text is invented on the spot: words put together from parts of known ones, so that
     every rare piece of the vocabulary is met in words to be copied, and composed phrasings. What is known by heart is not copied.
+    Measuring invents words of its own as well, beside the few real ones that are kept for it.
     """
 
     def __init__(self, rng: random.Random, held: bool = False, novel: float = 0.0):
@@ -189,7 +190,7 @@ class Words:
 
     def pick(self, options: Forms) -> str:
         """One of the side's phrasings or words."""
-        if self.novel and options.words and self.rng.random() < 0.4 * self.novel:
+        if options.words and self.rng.random() < (0.4 if self.held else 0.4 * self.novel):
             text = self.pieces()
             return text.capitalize() if options.train[0][0].isupper() else text
         if self.novel and options.wide and self.rng.random() < 0.8 * self.novel:
@@ -210,7 +211,7 @@ class Words:
                 start = 0 if index == 0 else len(source) - size if index == count - 1 else rng.randint(0, len(source) - size)
                 parts.append(source[start : start + size])
             text = "".join(parts)
-            if len(text) > 2 and text not in _NEVER and not _held_out(text):
+            if len(text) > 2 and text not in _NEVER and _held_out(text) == self.held:
                 return text
 
     def form(self, options: Forms, **fields) -> str:
@@ -223,7 +224,7 @@ class Words:
 
     def word(self, low: int = 2, high: int = 3) -> str:
         """A made-up word of `low` to `high` syllables."""
-        if self.novel and high > 1 and self.rng.random() < 0.7 * self.novel:
+        if high > 1 and self.rng.random() < (0.4 if self.held else 0.7 * self.novel):
             return self.pieces()
         while True:
             if self.rng.random() < 0.2:

@@ -11,6 +11,7 @@ from tasks.code import fim
 from tasks.documents import absent, count, mixed, multi, quote, recall
 from tasks.drills import key_value, random_copy, repeat
 from tasks.json_schema import json_schema
+from tasks.lookups import cells, choose, lines, tally
 from tasks.prefix import prefix
 from tasks.records import extract
 from tasks.tools import tools
@@ -19,7 +20,7 @@ TASKS: dict[str, Callable[..., Sample]] = {
     make.__name__: make
     for make in (
         *(recall, multi, quote, absent, count, mixed, extract),
-        *(key_value, repeat, random_copy),
+        *(key_value, repeat, random_copy, lines, cells, tally, choose),
         *(identity, small_talk, refuse, tools, json_schema, fim, prefix),
     )
 }

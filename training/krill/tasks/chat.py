@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sample import Sample, assistant, system, user
 from tasks.intents import COUNTRIES, INTENTS, LANGUAGES, REFUSAL, REFUSED, TOPICS, WORKS, Intent
 from tasks.request import SYSTEMS, last_reasoning_only, thinking, within
-from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words, forms
+from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words, any_of, forms, mix
 
 # Intents that are no questions and take no opening before them.
 SOCIAL = {"hello", "thanks", "bye", "meet", "ok", "praise", "blame", "sorry"}
@@ -67,6 +67,11 @@ FACTS: dict[str, Fact] = {
             """just call me {v}
             I go by the name {v}
             everybody calls me {v}""",
+            any_of(
+                mix("my |the |by the way my |well, my |as for me, my ", "name |full name |first name |nickname |user name ", "is |was always |will be |stays ", "{v}"),
+                mix("they |people |you may |my friends |you should |please |all |we all |in school they |at work they ", "call me ", "{v}", "| here| now| mostly"),
+                mix("I ", "am |am called |am named |go as |have the name |carry the name |am known as |answer to ", "{v}", "| here| at work| to my friends"),
+            ),
         ),
         forms(
             """What is my name?
@@ -84,6 +89,8 @@ FACTS: dict[str, Fact] = {
             """Please tell me my name.
             Do you still know my name?
             And what is my name?""",
+            mix("what is |say |tell me |repeat |please say |do you know |can you say |do you remember |now tell me |what was |give me ",
+                "my name|my name again|the name I gave you|how I am called|what I am called|what people call me|my own name", "?|.|, please."),
         ),
         "Your name is {v}.",
         Words.name,
@@ -102,6 +109,8 @@ FACTS: dict[str, Fact] = {
             """I now live in {v}
             my town is {v}
             I have a home in {v}""",
+            mix("I |we |my family and I |I and my friends |I still |since last year I |these days I ",
+                "live in |stay in |work and live in |have a flat in |have a place in |am at home in |reside in |moved to |settled in ", "{v}", "| now| today| for years"),
         ),
         forms(
             """Where do I live?
@@ -118,6 +127,8 @@ FACTS: dict[str, Fact] = {
             """In what city do I live?
             Please tell me where I live.
             Where is my house?""",
+            mix("where |in which city |in what place |in which town |do you know where |say where |tell me where |can you tell where ",
+                "do I live|I live|my home is|is my home|do I stay|am I at home|is my flat|do I reside|is my place", "?|.|, please?"),
         ),
         "You live in {v}.",
         Words.place,
@@ -132,6 +143,7 @@ FACTS: dict[str, Fact] = {
             I have lived for {v} years""",
             """I am already {v} years old
             I just turned {v}""",
+            mix("I ", "am |turned |have turned |became |am now |am just |will soon have been ", "{v}", " years old| years of age| this year| last year"),
         ),
         forms(
             """How old am I?
@@ -144,6 +156,7 @@ FACTS: dict[str, Fact] = {
             Do you know how old I am?""",
             """Tell me how old I am.
             And how old am I?""",
+            mix("say |tell me |do you know |can you say |what is |please tell me |do you remember |now ", "my age|how old I am|how many years I have|my age in years", "?|.|, please."),
         ),
         "You are {v} years old.",
         lambda words: str(words.rng.randint(8, 95)),
@@ -158,6 +171,7 @@ FACTS: dict[str, Fact] = {
             I became a {v}""",
             """I now work as a {v}
             I have the job of a {v}""",
+            mix("I |by day I |these days I |at present I |for a living I ", "work as a |am employed as a |earn my living as a |serve as a |am a trained |have work as a ", "{v}", "| now| here| in town"),
         ),
         forms(
             """What is my job?
@@ -170,6 +184,7 @@ FACTS: dict[str, Fact] = {
             My job?""",
             """Which job do I have?
             Please tell me my job.""",
+            mix("what is |say |tell me |which is |do you know |do you remember |please say |name |now say ", "my job|my work|my profession|the job I have|what I work as|what I do for a living", "?|.|, please."),
         ),
         "You are a {v}.",
         lambda words: words.pick(JOBS),
@@ -190,6 +205,11 @@ FAVORITE = Forms(
         "my favorite is the {thing} {v}", "as a {thing} I like {v}",
     ),
     ("the best {thing} for me is {v}", "my most liked {thing} is {v}"),
+    any_of(
+        mix("my |my |our |the |my own ", "favorite |dearest |top |first |most loved |most wanted |number one |finest |nicest |preferred ", "{thing} ",
+            "|of all |in life |to me |so far ", "is |will always be |was always |is still ", "{v}"),
+        mix("I ", "like |love |prefer |choose |want |adore ", "the {thing} |as {thing} |for my {thing} ", "{v}", "| best| most| above all| very much"),
+    ),
 )  # fmt: skip
 FAVORITE_ASKS = forms(
     """What is my favorite {thing}?
@@ -202,6 +222,11 @@ FAVORITE_ASKS = forms(
     Which is my favorite {thing}?""",
     """Which {thing} do I like best?
     Please tell me my favorite {thing}.""",
+    any_of(
+        mix("what is |which is |tell me |say |do you know |do you remember |name |what was |please say |can you tell me |and ", "my ",
+            "favorite |dearest |top |first |preferred |most loved ", "{thing}", "?|.|, please?"),
+        mix("which |what ", "{thing} ", "do I love|do I prefer|is my favorite|did I name|do I like the most|is best for me|do I want|do I like above all", "?"),
+    ),
 )
 RELATIONS = Forms(
     tuple("brother sister dog cat friend boss mother father wife husband son daughter horse teacher neighbor".split()),
@@ -213,6 +238,10 @@ RELATION = Forms(
         "I have a {thing} called {v}", "{v} is my {thing}", "we call my {thing} {v}",
     ),
     ("my {thing} has the name {v}", "{v} is the name of my {thing}", "I have a {thing} with the name {v}"),
+    any_of(
+        mix("my |my |the ", "{thing} ", "of mine |||", "goes by |answers to |bears the name |is known as |is named |is called |carries the name |is ", "{v}"),
+        mix("I |we ", "have |own |love |know |live with |think of ", "a {thing}, |my {thing}, |our {thing}, ", "called |named |known as |and call it ", "{v}"),
+    ),
 )  # fmt: skip
 RELATION_ASKS = forms(
     """What is the name of my {thing}?
@@ -227,6 +256,8 @@ RELATION_ASKS = forms(
     """Which name does my {thing} have?
     Please tell me the name of my {thing}.
     What do we call my {thing}?""",
+    mix("what is |say |tell me |do you know |give me |which is |can you say |please say |repeat |now say ",
+        "the name of my {thing}|my {thing}'s name|how my {thing} is called|what my {thing} is called|the name my {thing} has|who my {thing} is", "?|.|, please."),
 )
 UNTOLD = "You have not told me."
 REMEMBERED = "I will remember that."
@@ -311,16 +342,19 @@ class Told:
 
     key: str
     clause: str
-    asks: list[str]
+    asks: Forms
     answer: str
+    thing: str = ""
+
+    def question(self, words: Words) -> str:
+        return words.form(self.asks, thing=self.thing)
 
 
 def _told(words: Words, key: str) -> Told:
     if key in FACTS:
         fact = FACTS[key]
         value = fact.value(words)
-        side = fact.asks.held if words.held else fact.asks.train
-        return Told(key, words.form(fact.clauses, v=value), list(side), fact.answer.format(v=value))
+        return Told(key, words.form(fact.clauses, v=value), fact.asks, fact.answer.format(v=value))
     if key.startswith("favorite "):
         thing = key.removeprefix("favorite ")
         value = FAVORITES[thing](words)
@@ -328,8 +362,7 @@ def _told(words: Words, key: str) -> Told:
     else:
         thing, value = key, words.place()
         clauses, asks, answer = RELATION, RELATION_ASKS, f"Your {thing} is called {value}."
-    side = asks.held if words.held else asks.train
-    return Told(key, words.form(clauses, thing=thing, v=value), [ask.format(thing=thing) for ask in side], answer)
+    return Told(key, words.form(clauses, thing=thing, v=value), asks, answer, thing)
 
 
 def _sentences(words: Words, facts: list[Told]) -> str:
@@ -371,11 +404,11 @@ def _conversation(words: Words, turns: int) -> Sample:
             missing = words.rng.choices(keys, weights)[0]
             if missing not in told:
                 fact = _told(words, missing)
-                messages += [user(words.choice(fact.asks)), assistant(UNTOLD, "small_talk", "The user has not told me that.")]
+                messages += [user(fact.question(words)), assistant(UNTOLD, "small_talk", "The user has not told me that.")]
         else:
             fact = words.choice(list(told.values()))
             thought = f'The user said: "{fact.clause}".'
-            messages += [user(casual(words, words.choice(fact.asks))), assistant(fact.answer, "small_talk", thought)]
+            messages += [user(casual(words, fact.question(words))), assistant(fact.answer, "small_talk", thought)]
     return Sample(last_reasoning_only(messages), **thinking(words))
 
 

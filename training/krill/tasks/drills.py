@@ -1,7 +1,7 @@
 """Dense practice of copying and looking up, for the first part of a training run: nearly every second token is an answer.
 
 `key_value` asks a list of pairs many times over, `repeat` has short texts said back and continued, `random_copy` copies long
-runs of random pieces. Their answers teach induction, which all document tasks build on.
+runs of random pieces. Their answers teach induction, which all document tasks build on; `lookups` drills the other steps.
 """
 
 import string
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, user
 from tasks import phrases
-from tasks.documents import TURN_TOKENS, Measure, fact_value
+from tasks.documents import ABSENT, TURN_TOKENS, Measure, fact_value
 from words import Words, any_of, forms, mix
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
@@ -116,7 +116,7 @@ def _sample(messages: list[dict]) -> Sample:
 
 
 def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
-    """A list of pairs, asked one or a few at a time until the budget is used. Several values are joined by ", "."""
+    """A list of pairs, asked one by one until the budget is used; one question in eight is for a key that is not there."""
     rng = words.rng
     room = budget - MARGIN_TOKENS
     form = words.pick(SEPARATORS)
@@ -139,9 +139,11 @@ def key_value(words: Words, budget: int, measure: Measure, questions: int | None
     messages: list[dict] = []
     keys = list(pairs)
     while questions is None or len(messages) < 2 * questions:
-        wanted = rng.sample(keys, min(len(keys), rng.choice((1, 1, 1, 2, 3, 4))))
-        question = words.fill(ASK_KEY, key=wanted[0]) if len(wanted) == 1 else ", ".join(wanted)
-        answer = ", ".join(pairs[key] for key in wanted)
+        key, answer = rng.choice(list(pairs.items()))
+        if words.chance(0.12):
+            key = words.near(rng.choice(keys).capitalize()) if words.chance(0.5) else _key(words)
+            answer = pairs.get(key, ABSENT)
+        question = words.fill(ASK_KEY, key=key)
         room -= measure(question) + measure(answer) + TURN_TOKENS
         if room < 0 and messages:
             break

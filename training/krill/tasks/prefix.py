@@ -229,8 +229,12 @@ def _quoted(words: Words, lines: int, measure: Measure) -> Sample:
 
 
 def _json(words: Words, lines: int, measure: Measure) -> Sample:
-    """A JSON answer, begun."""
-    sample = json_schema(words, 200 + lines * 40, measure)
+    """A JSON answer, begun; the prompt names its keys, since the API refuses a begun answer beside a response format."""
+    while True:
+        sample = json_schema(words, 200 + lines * 40, measure)
+        assert sample.response_format is not None
+        if sample.response_format["type"] == "json_object":
+            break
     answer = sample.messages[-1]["content"]
     kind = words.rng.random()
     if kind < 0.25:
@@ -241,11 +245,7 @@ def _json(words: Words, lines: int, measure: Measure) -> Sample:
         at = 2
     else:
         at = cut(words, answer)
-    finished = _finish(sample.messages[:-1], answer, at)
-    assert sample.response_format is not None
-    named_in_prompt = sample.response_format["type"] == "json_object"
-    finished.response_format = None if named_in_prompt and words.chance(0.4) else sample.response_format
-    return finished
+    return _finish(sample.messages[:-1], answer, at)
 
 
 def _sequence(words: Words) -> Sample:

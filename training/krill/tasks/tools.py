@@ -349,7 +349,7 @@ def _kinds(words: Words, count: int, source: str) -> list[tuple[str, Kind]]:
     pool = dict(KINDS)
     if not source:
         source = (
-            words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "known", "invented"))
+            words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "invented"))
         )
     noun, attribute = words.pick(NOUNS), words.pick(ATTRIBUTES)
     chosen: list[tuple[str, Kind]] = []
@@ -380,6 +380,17 @@ def _tools(words: Words, count: int, source: str) -> list[Tool]:
         purposes = {tool.kind.asks.train[0] for tool in tools}
         if len({tool.name for tool in tools}) == count == len(purposes):
             return tools
+
+
+def unlike(tool: Tool, others: list[Tool]) -> bool:
+    """Whether no request for `tool` could be meant for one of the others."""
+
+    def apart(other: Tool) -> bool:
+        if "invented" in (tool.topic, other.topic):
+            return tool.kind.asks.train[0] != other.kind.asks.train[0]
+        return tool.topic != other.topic and not any({tool.topic, other.topic} <= group for group in RELATED)
+
+    return all(apart(other) for other in others)
 
 
 def _asked(words: Words, tools: list[Tool]) -> str:
@@ -418,10 +429,10 @@ class _Conversation:
     def no_tool(self):
         words = self.words
         kind = words.rng.random()
-        if kind < 0.45:
+        if kind < 0.3:
             question, answer = identity_turn(words)
             answer["reasoning_content"] = f"{answer['reasoning_content']} No tool is needed."
-        elif kind < 0.6:
+        elif kind < 0.45:
             question, answer = user(_hopeless(words)), assistant(REFUSAL, "", "I cannot do that. No tool can.")
         else:
             question, answer = user(_asked(words, self.tools)), assistant(NO_TOOL, "", "No tool is made for that.")

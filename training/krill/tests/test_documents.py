@@ -12,11 +12,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sample import Sample  # noqa: E402
 from tasks import TASKS, documents, drills, phrases  # noqa: E402
+from tasks.documents import ABSENT  # noqa: E402
 from tasks.request import tokens  # noqa: E402
+from tasks.tools import NO_TOOL  # noqa: E402
 from words import Forms, Words, _held_out  # noqa: E402
 
 DOCUMENT_TASKS = ("recall", "multi", "quote", "absent", "count", "mixed")
-DRILLS = ("key_value", "repeat", "random_copy")
+DRILLS = ("key_value", "repeat", "random_copy", "lines", "cells", "tally", "choose")
 
 
 def measure(text: str) -> int:
@@ -244,8 +246,7 @@ class Drills(unittest.TestCase):
         for seed in range(30):
             text, *_ = (question for question, _ in turns(make("key_value", seed)))
             for question, answer in turns(make("key_value", seed)):
-                for value in answer["content"].split(", "):
-                    self.assertIn(value, text)
+                self.assertTrue(answer["content"] in text or answer["content"] == ABSENT)
 
     def test_repeat_and_copy_answer_what_was_said(self):
         for seed in range(30):
@@ -255,6 +256,58 @@ class Drills(unittest.TestCase):
                 self.assertIn(answer["content"], said)
             for question, answer in turns(make("random_copy", seed)):
                 self.assertEqual(question.split("\n", 1)[1], answer["content"])
+
+    def test_a_missing_key_is_missing(self):
+        absent = 0
+        for seed in range(40):
+            pairs = make("key_value", seed)
+            text = source(pairs).split("\n\n")[0]
+            for question, answer in turns(pairs):
+                wanted = [line for line in text.splitlines() if answer["content"] in line]
+                self.assertEqual(answer["content"] == ABSENT, not wanted, question)
+                absent += not wanted
+        self.assertGreater(absent, 20)
+
+    def test_lines_are_whole_and_hold_what_is_asked(self):
+        kinds = Counter()
+        for seed in range(40):
+            sample = make("lines", seed)
+            text = source(sample).rsplit("\n\n", 1)[0]
+            for _, answer in turns(sample):
+                said = answer["content"]
+                kinds["absent" if said == ABSENT else "line" if said in text.splitlines() else "part"] += 1
+                self.assertTrue(said == ABSENT or said in text, said)
+        self.assertGreater(min(kinds.values()), 5, kinds)
+
+    def test_cells_stand_in_the_row_and_column(self):
+        for seed in range(40):
+            sample = make("cells", seed)
+            table = source(sample).rsplit("\n\n", 1)[0]
+            for question, answer in turns(sample):
+                rows = [line for line in table.splitlines()[1:] if answer["content"] in line]
+                self.assertTrue(any(re.split(r"[,;|\t/]| - | ", row.strip("| "))[0].strip() in question for row in rows), question)
+
+    def test_tally_counts(self):
+        seen = Counter()
+        for seed in range(40):
+            sample = make("tally", seed)
+            text = source(sample).rsplit("\n\n", 1)[0]
+            for question, answer in turns(sample):
+                capitals = re.findall(r"[A-Z]\w+", question)
+                names = capitals + [" ".join(pair) for pair in zip(capitals, capitals[1:])]
+                self.assertIn(int(answer["content"]), [len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) for name in names], question)
+                seen[answer["content"]] += 1
+        self.assertEqual(set(seen), set("012345"))
+
+    def test_choose_names_an_offered_tool_or_none(self):
+        none = 0
+        for seed in range(40):
+            sample = make("choose", seed)
+            offered = source(sample).rsplit("\n\n", 1)[0]
+            for _, answer in turns(sample):
+                none += answer["content"] == NO_TOOL
+                self.assertTrue(answer["content"] == NO_TOOL or answer["content"] in offered)
+        self.assertGreater(none, 20)
 
     def test_copying_is_dense(self):
         sample = make("random_copy", 3, 1024)
