@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 
@@ -21,7 +22,14 @@ Generation::Generation(GenerationRequest request, const text::Tokenizer* tokeniz
 std::optional<TokenId> Generation::next(std::span<const float> logits) {
     CHECK(!ended_);
     const std::int64_t position = request_.prompt_tokens + outcome_.usage.completion_tokens;
-    return follow(sampler_.sample(logits, request_.sampling, position), logits);
+    std::span<const float> drawn_from = logits;
+    if (request_.ignore_end) {
+        allowed_.assign(logits.begin(), logits.end());
+        for (const TokenId end : request_.end_tokens)
+            if (const auto at = static_cast<std::size_t>(index(end)); at < allowed_.size()) allowed_[at] = -std::numeric_limits<float>::infinity();
+        drawn_from = allowed_;
+    }
+    return follow(sampler_.sample(drawn_from, request_.sampling, position), logits);
 }
 
 std::optional<TokenId> Generation::next_token(std::optional<TokenId> token) {

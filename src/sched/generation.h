@@ -24,6 +24,7 @@ struct GenerationRequest {
     std::int64_t tokens_max = 0;         // of the answer, at least 1 (limits.h)
     engine::SamplingOptions sampling;
     std::vector<TokenId> end_tokens;     // end the answer and are not part of it
+    bool ignore_end = false;             // end tokens are not drawn: the answer goes on to tokens_max or a stop sequence
     std::optional<text::AnswerOptions> answer;  // how to read the output; absent: all text is content as it stands
     std::vector<std::string> stops;      // only without `answer`, which has its own
     int top_logprobs = -1;               // -1: no log-probabilities; 0: of the drawn tokens; up to 20: beside others
@@ -65,7 +66,8 @@ class Generation {
     Outcome outcome_;
     bool ended_ = false;
     int calls_ = 0;
-    std::string piece_, shown_;  // scratch
+    std::vector<float> allowed_;  // scratch: logits without the end tokens
+    std::string piece_, shown_;   // scratch
     text::OutputEvents events_;
 };
 

@@ -156,6 +156,20 @@ TEST_F(GenerationTest, StopSequenceAcrossTokens) {
     EXPECT_LT(all.size(), all.find("small language") + 14 + 16);
 }
 
+TEST_F(GenerationTest, NeverEndsWhenAsked) {
+    const auto chat = ask("Who are you?", text::ThinkingMode::chat);
+    GenerationRequest on = request(chat);
+    on.ignore_end = true;
+    on.tokens_max = 60;
+    Script script;
+    const Outcome outcome = answer(chat, on, script);
+    EXPECT_EQ(outcome.finish, FinishReason::length);
+    EXPECT_EQ(outcome.usage.completion_tokens, 60);
+    EXPECT_EQ(script.content_text.find(kSelf), 0u);
+    EXPECT_GT(script.content_text.size(), std::string_view(kSelf).size());
+    EXPECT_EQ(std::find(script.ids.begin(), script.ids.end(), on.end_tokens[0]), script.ids.end());
+}
+
 TEST_F(GenerationTest, StopSequenceInRawText) {
     const auto chat = ask("Who are you?", text::ThinkingMode::chat);
     GenerationRequest raw = request(chat);

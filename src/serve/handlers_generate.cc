@@ -66,6 +66,7 @@ Result<sched::Job> completion_job(const FimRequest& request, const ServedModel& 
     TRY_ASSIGN(job.generation.tokens_max, answer_limit(*model.entry, *model.lane, tokens, request.max_tokens, kFimTokensMax));
     TRY_ASSIGN(job.generation.sampling, job_sampling(request.sampling, random));
     job.generation.end_tokens = model.lane->end_tokens();
+    job.generation.ignore_end = request.sampling.ignore_eos;
     job.generation.stops = request.stop;
     job.generation.top_logprobs = request.logprobs.value_or(-1);
     job.generation.call_id_seed = random;

@@ -57,6 +57,7 @@ Result<sched::Job> make_job(const Request& request, const ModelEntry& entry, Liv
     TRY_ASSIGN(job.generation.tokens_max, answer_limit(entry, lane, tokens, request.max_tokens, request.default_max_tokens()));
     TRY_ASSIGN(job.generation.sampling, job_sampling(request.sampling, random));
     job.generation.end_tokens = lane.end_tokens();
+    job.generation.ignore_end = request.sampling.ignore_eos;
     job.generation.answer = request.answer_options();
     job.generation.top_logprobs = request.logprobs ? request.top_logprobs : -1;
     job.generation.call_id_seed = random;

@@ -1,6 +1,6 @@
 """Many clients at once, and what each of them feels, from one light asyncio process.
 
-    python tests/load/streams.py streams [--clients 200] [--tokens 64]     inter-token times of all streams against the engine's step
+    python tests/load/streams.py streams [--clients 200] [--seconds 8]     inter-token times of all streams against the engine's step
     python tests/load/streams.py fairness [--tokens 100000]                one stream while another client's long prompt is read
     python tests/load/streams.py pacing [--clients 200]                    answers of a script lane at 200 tokens a second: lateness, CPU
     python tests/load/streams.py idle [--connections 10000]                connections that do nothing, and a request meanwhile
@@ -45,26 +45,28 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def stream(url: str, content: str, tokens: int, user: str) -> list[float]:
-    """Times at which the pieces of one streamed answer came; raises unless it ended as it should."""
+async def stream(url: str, content: str, tokens: int, user: str, times: list[float] | None = None, **fields) -> list[float]:
+    """Times at which the pieces of one streamed answer came, appended to `times` as they come; raises unless it ended as it should."""
+    times = [] if times is None else times
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     body = json.dumps(
         {"model": MODEL, "messages": [{"role": "user", "content": content}], "max_tokens": tokens, "stream": True, "user_id": user,
-         "thinking": {"type": "disabled"}, "temperature": 1.5}
+         "thinking": {"type": "disabled"}, "temperature": 1.5, **fields}
     ).encode()  # fmt: skip
     head = f"POST /chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode() + body)
     status = (await reader.readline()).split()[1]
     if status != b"200":
         raise RuntimeError(f"status {status.decode()}: {(await reader.read())[-300:]!r}")
-    times: list[float] = []
     done = False
-    while line := await reader.readline():
-        if TEXT in line and LAST not in line:
-            times.append(time.monotonic())
-        done = done or line.startswith(b"data: [DONE]")
-    writer.close()
+    try:
+        while line := await reader.readline():
+            if TEXT in line and LAST not in line:
+                times.append(time.monotonic())
+            done = done or line.startswith(b"data: [DONE]")
+    finally:
+        writer.close()
     if not done:
         raise RuntimeError("a stream ended early")
     return times
@@ -79,21 +81,35 @@ def mean(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 
 async def streams(options: argparse.Namespace) -> bool:
+    """All answers run at once: none ends until the client hangs up. Measured from when the last one has begun."""
     with Server("--scheduler-streams-max", str(options.clients), *options.server.split()) as server:
         await stream(server.url, "Hello.", 8, "warm")
-        before, memory = server.seconds("engine_step"), rss_mib(server.process.pid)
-        jobs = [stream(server.url, f"Tell me about number {i}.", options.tokens, f"u{i}") for i in range(options.clients)]
-        results = await asyncio.gather(*jobs, return_exceptions=True)
-        step = mean(before, server.seconds("engine_step"))
-        errors = [result for result in results if isinstance(result, BaseException)]
-        for error in errors[:3]:
-            print(f"  {error}", file=sys.stderr)
-        found = [gap for result in results if not isinstance(result, BaseException) for gap in gaps(result)]
-        worst, grown = percentile(found, 0.999), rss_mib(server.process.pid) - memory
+        memory = rss_mib(server.process.pid)
+        times: list[list[float]] = [[] for _ in range(options.clients)]
+        jobs = [
+            asyncio.create_task(stream(server.url, f"Tell me about number {i}.", options.tokens, f"u{i}", own, ignore_eos=True))
+            for i, own in enumerate(times)
+        ]
+        while not all(times) and not any(job.done() for job in jobs):
+            await asyncio.sleep(0.05)
+        before = await asyncio.to_thread(server.seconds, "engine_step")
+        begin = time.monotonic()
+        await asyncio.sleep(options.seconds)
+        end = time.monotonic()
+        step = mean(before, await asyncio.to_thread(server.seconds, "engine_step"))
+        grown = rss_mib(server.process.pid) - memory
+        errors = [job.exception() or RuntimeError("a stream ended early") for job in jobs if job.done()]
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+    for error in errors[:3]:
+        print(f"  {error}", file=sys.stderr)
+    found = [gap for own in times for gap in gaps([at for at in own if begin <= at <= end])]
+    worst = percentile(found, 0.999)
     good = not errors and worst <= 3 * step and grown <= options.clients * STREAM_MIB
     print(
-        f"streams: {options.clients} at once, {len(errors)} errors, {len(found)} gaps, p50 {percentile(found, 0.5) * 1e3:.1f} ms,"
-        f" p99.9 {worst * 1e3:.1f} ms, mean step {step * 1e3:.1f} ms (bar: 3 steps),"
+        f"streams: {options.clients} at once for {options.seconds:g} s, {len(errors)} errors, {len(found)} gaps, p50 {percentile(found, 0.5) * 1e3:.1f} ms,"
+        f" p99 {percentile(found, 0.99) * 1e3:.1f} ms, p99.9 {worst * 1e3:.1f} ms, {worst / step:.2f} mean steps of {step * 1e3:.1f} ms (bar: 3),"
         f" memory +{grown:.0f} MiB (bar: {STREAM_MIB} a stream): {'pass' if good else 'FAIL'}"
     )
     return good
@@ -191,10 +207,11 @@ def main() -> int:
     parser.add_argument("test", choices=("streams", "fairness", "pacing", "idle"))
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--tokens", type=int)
+    parser.add_argument("--seconds", type=float, default=8, help="of streams that all run")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--server", default="", help="more options of baleen serve")
     options = parser.parse_args()
-    options.tokens = options.tokens or {"streams": 64, "fairness": 100_000}.get(options.test)
+    options.tokens = options.tokens or {"streams": 20_000, "fairness": 100_000}.get(options.test)
     return 0 if asyncio.run(globals()[options.test](options)) else 1
 
 

@@ -42,6 +42,8 @@ Result<void> read_sampling(const BodyReader& reader, const PythonJson& body, con
     TRY_ASSIGN(sampling.seed, reader.whole(body, "seed", "", "u64", ~std::uint64_t{0}));
     if (sampling.seed && *sampling.seed >> 63 != 0)
         return invalid_argument("Invalid seed value, the valid range of seed is [0, 2^63)");
+    TRY_ASSIGN(const std::optional<bool> ignore_eos, reader.boolean(body, "ignore_eos", ""));
+    sampling.ignore_eos = ignore_eos.value_or(false);
     apply_sampling_rules(options, request);
     TRY_ASSIGN(const std::optional<std::uint64_t> n, reader.whole(body, "n", "", "u32", 0xffffffff));
     if (n.value_or(1) != 1) return invalid_argument("Invalid n value (currently only n = 1 is supported)");

@@ -94,7 +94,7 @@ TEST(ChatRequest, Thinking) {
 TEST(ChatRequest, Sampling) {
     ChatRequestOptions honour;
     honour.honour_sampling = true;
-    const std::string fields = R"("temperature":0.5,"top_p":0.5,"seed":9223372036854775807,"top_k":40,"min_p":0.1)";
+    const std::string fields = R"("temperature":0.5,"top_p":0.5,"seed":9223372036854775807,"top_k":40,"min_p":0.1,"ignore_eos":true)";
     EXPECT_EQ(good(with(fields)).sampling.temperature, 1);
     EXPECT_EQ(good(with(fields)).sampling.top_p, 0.95);
     EXPECT_EQ(good(with(kOff + "," + fields)).sampling.temperature, 0.5);
@@ -105,6 +105,7 @@ TEST(ChatRequest, Sampling) {
     EXPECT_EQ(own.sampling.seed, 9223372036854775807u);
     EXPECT_EQ(own.sampling.top_k, 40);
     EXPECT_EQ(own.sampling.min_p, 0.1);
+    EXPECT_TRUE(own.sampling.ignore_eos);
     EXPECT_EQ(error_of(with(R"("temperature":2.1)")), "temperature must be in [0, 2]");
     EXPECT_EQ(error_of(with(R"("temperature":1e999)")), "temperature must be in [0, 2]");
     EXPECT_EQ(error_of(with(R"("top_p":0)")), "top_p must be in (0, 1]");

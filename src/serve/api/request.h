@@ -33,6 +33,7 @@ struct Sampling {
     int top_k = 0;     // extension; 0 is off
     double min_p = 0;  // extension
     std::optional<std::uint64_t> seed;
+    bool ignore_eos = false;  // extension, as load tools send it: the end token is not drawn, the answer goes on to max_tokens
 };
 
 struct Request {
