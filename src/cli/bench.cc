@@ -9,6 +9,7 @@
 
 #include "cli/model_path.h"
 #include "eval/bench.h"
+#include "eval/extrapolate.h"
 #include "eval/kernel_speed.h"
 
 namespace baleen::cli {
@@ -25,6 +26,7 @@ struct Options {
     bool mapped = false;
     std::string fill = "real";
     bool operations = false;
+    std::vector<std::string> extrapolate;
     bool kernels = false;
     std::vector<std::string> sets;
     bool json = false;
@@ -76,6 +78,25 @@ void print_table(const eval::BenchReport& report) {
             else fmt::print("{:>12}{:>9}", "", "");
             fmt::print("{:>7.1f}%\n", 100 * o.share);
         }
+    }
+}
+
+nlohmann::ordered_json to_json(const std::vector<eval::Extrapolation>& made) {
+    nlohmann::ordered_json out = nlohmann::ordered_json::array();
+    for (const eval::Extrapolation& e : made) {
+        out.push_back({{"model", e.model}, {"depth", e.depth}, {"ms", e.ms}, {"tok_s", e.tok_s}, {"of_first_depth", e.of_first}});
+        for (const eval::ExtrapolatedOperation& o : e.operations)
+            out.back()["operations"].push_back({{"name", o.name}, {"basis", o.basis}, {"measured_ms", o.measured_ms}, {"ratio", o.ratio}, {"ms", o.ms}});
+    }
+    return out;
+}
+
+void print_extrapolations(const std::vector<eval::Extrapolation>& made) {
+    for (const eval::Extrapolation& e : made) {
+        fmt::print("\n{} at depth {}: {:.0f} ms a token, {:.2f} tok/s, {:.3f} of the first depth, were its weights resident and read at these rates\n", e.model, e.depth, e.ms, e.tok_s, e.of_first);
+        fmt::print("  {:<20}{:>12}{:>10}  {:<16}{:>10}\n", "", "measured ms", "times", "ratio of", "ms");
+        for (const eval::ExtrapolatedOperation& o : e.operations)
+            fmt::print("  {:<20}{:>12.3f}{:>10.2f}  {:<16}{:>10.2f}\n", o.name, o.measured_ms, o.ratio, o.basis, o.ms);
     }
 }
 
@@ -144,13 +165,25 @@ int run(const Options& options) {
     eval::BenchOptions bench;
     bench.repetitions = options.repetitions;
     bench.seed = options.seed;
-    bench.operations = options.operations;
+    bench.operations = options.operations || !options.extrapolate.empty();
     bench.fill_random = options.fill == "random";
     if (talk) bench.progress = [](std::string_view what) { fmt::print(stderr, "measuring {}\n", what); };
     const auto report = eval::run_bench(**engine, tests, bench);
     if (!report.ok()) return fail(report.error());
-    if (options.json) fmt::print("{}\n", to_json(*report, options.fill).dump());
-    else print_table(*report);
+    std::vector<eval::Extrapolation> extrapolated;
+    for (const std::string& name : options.extrapolate) {
+        const model::Config full = name == "pro" ? model::published_pro() : model::published_flash();
+        const auto made = eval::extrapolate(*report, (*engine)->config(), full, name);
+        extrapolated.insert(extrapolated.end(), made.begin(), made.end());
+    }
+    if (options.json) {
+        nlohmann::ordered_json json = to_json(*report, options.fill);
+        if (!extrapolated.empty()) json["extrapolated"] = to_json(extrapolated);
+        fmt::print("{}\n", json.dump());
+    } else {
+        print_table(*report);
+        print_extrapolations(extrapolated);
+    }
     return 0;
 }
 
@@ -170,6 +203,8 @@ Command add_bench(CLI::App& root) {
         ->check(CLI::IsMember({"real", "random"}));
     app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");
     app->add_flag("--operations", options->operations, "also say how a step's time divides among its operations");
+    app->add_option("--extrapolate", options->extrapolate, "flash or pro: what a decoded token of the full model would take, operation by operation; repeatable")
+        ->check(CLI::IsMember({"flash", "pro"}));
     app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set");
     app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");
