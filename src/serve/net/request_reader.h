@@ -18,6 +18,7 @@ namespace baleen::serve::net {
 class RequestReader {
   public:
     explicit RequestReader(const Limits& limits);  // outlives the reader
+    explicit RequestReader(const Limits&&) = delete;
     ~RequestReader();
     RequestReader(RequestReader&&) noexcept;
 

@@ -241,7 +241,8 @@ TEST(RequestReader, LastChunkWaitsForTheEndOfItsTrailer) {
 
 // An announced length reserves memory only once a part of it has come.
 TEST(RequestReader, AnnouncedIsNotAllocated) {
-    RequestReader reader(Limits{});
+    const Limits limits;
+    RequestReader reader(limits);
     const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n";
     ASSERT_EQ(reader.feed(head), head.size());
     ASSERT_EQ(reader.feed("x"), 1u);

@@ -27,7 +27,7 @@ using std::chrono::milliseconds;
 UsageRow sample(int i) {
     UsageRow row;
     row.id = "id-" + std::to_string(i);
-    row.started_ms = parse_time("2026-11-25").value() + i * 1000;
+    row.started_ms = parse_time("2026-11-25").value() + std::int64_t{i} * 1000;
     row.key_id = i % 3;
     row.user_id = "user-" + std::to_string(i % 7);
     row.endpoint = "responses";
