@@ -1,5 +1,6 @@
 #include "base/threads.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -47,6 +48,13 @@ void relax() {
 constexpr int kSpins = 20000;
 constexpr int kSpinsCrowded = 20;
 
+void stay_on(std::thread& thread, int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    (void)pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);  // a wish: without it the kernel chooses
+}
+
 }  // namespace
 
 int usable_cpus() {
@@ -57,10 +65,14 @@ int usable_cpus() {
     return std::max(1, std::min(count, cgroup_cpus()));
 }
 
-Team::Team(int threads) : size_(threads), spins_(threads > usable_cpus() ? kSpinsCrowded : kSpins) {
+Team::Team(int threads, std::vector<int> cpus) : size_(threads), spins_(threads > usable_cpus() ? kSpinsCrowded : kSpins) {
     CHECK(threads >= 1, "threads={}", threads);
+    CHECK(cpus.empty() || cpus.size() == static_cast<std::size_t>(threads), "{} CPUs for {} threads", cpus.size(), threads);
     members_.reserve(static_cast<std::size_t>(threads - 1));
-    for (int member = 1; member < threads; ++member) members_.emplace_back([this, member] { work(member); });
+    for (int member = 1; member < threads; ++member) {
+        members_.emplace_back([this, member] { work(member); });
+        if (!cpus.empty()) stay_on(members_.back(), cpus[static_cast<std::size_t>(member)]);
+    }
 }
 
 Team::~Team() {

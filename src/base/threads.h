@@ -19,7 +19,9 @@ int usable_cpus();
 
 class Team {
   public:
-    explicit Team(int threads);
+    // `cpus`, if there are any, has a CPU for each member: members 1 and up stay on theirs. Member 0 is the caller and may run
+    // anywhere; where the others sit, the one CPU that is left is its own.
+    explicit Team(int threads, std::vector<int> cpus = {});
     ~Team();
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;

@@ -194,7 +194,7 @@ Command add_bench(CLI::App& root) {
     CLI::App* app = root.add_subcommand("bench", "Measure prefill, decode and batch speed beside the machine's ceilings");
     app->add_option("--model", options->model, "model directory, or krill")->capture_default_str();
     app->add_option("--test", options->tests, "prefill:N[,N...], decode:DEPTH[,...] or batch:B[,...]; repeatable (prefill:512 and decode:0)");
-    app->add_option("--threads", options->threads, "threads (default: every CPU this process may use)");
+    app->add_option("--threads", options->threads, "threads (default: one a core this process may use)");
     app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));

@@ -89,7 +89,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("--model", options.model, "model directory, or krill")->capture_default_str();
     app.add_option("--context", options.context, "tokens of prompt and answer together at most (default: what the model can)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
-    app.add_option("--threads", options.threads, "threads (default: every CPU this process may use; 1 for models below 32 MiB)")->check(CLI::Range(1, 1024));
+    app.add_option("--threads", options.threads, "threads (default: one a core this process may use; 1 for models below 32 MiB)")->check(CLI::Range(1, 1024));
     app.add_option("--numerics", options.numerics, "official: roundings as in the published reference; weights-only: none of activations")
         ->capture_default_str()
         ->check(CLI::IsMember({"official", "weights-only"}));

@@ -160,7 +160,7 @@ Command add_verify(CLI::App& root) {
                     "model directory, or krill (default: the checkpoint the golden files name)");
     app->add_option("--numerics", options->numerics, "only the files of this tier: official (A) or weights-only (C)")
         ->check(CLI::IsMember({"official", "weights-only"}));
-    app->add_option("--threads", options->threads, "threads (default: every CPU this process may use)")
+    app->add_option("--threads", options->threads, "threads (default: one a core this process may use)")
         ->check(CLI::Range(1, 1024));
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer(

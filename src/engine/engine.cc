@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "base/topology.h"
 #include "experts/resident_store.h"
 #include "io/mapped_file.h"
 
@@ -43,7 +44,7 @@ void populate(const model::Checkpoint& checkpoint, Team& team) {
 
 // Brings the weights to where the machine is fastest with them: own memory if all that is planned fits, else the page cache, else
 // they stay on disk.
-Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, Team& team,
+Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, Team& team, std::span<const int> nodes,
                            const std::function<void(std::string_view)>& say) {
     const std::uint64_t total = checkpoint.total_bytes(), available = io::available_memory() / 20 * 19;
     if (!mapped && planned_bytes <= available) {
@@ -55,7 +56,7 @@ Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint
             told = read;
             const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
             say(fmt::format("reading weights: {:.1f} of {:.1f} GB, {:.2f} GB/s", gigabytes(read), gigabytes(total), gigabytes(read) / seconds));
-        }));
+        }, nodes));
         return Ok{};
     }
     if (total > available) {
@@ -68,10 +69,29 @@ Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint
     return Ok{};
 }
 
+// The CPUs of the team's members: none where the kernel had better choose, since there are more members than cores or a quota lets
+// others have these CPUs too.
+std::vector<Cpu> member_cpus(int threads) {
+    if (threads > machine().cores() || has_cpu_quota()) return {};
+    return place_members(machine(), threads);
+}
+
+std::vector<int> cpu_ids(const std::vector<Cpu>& cpus) {
+    std::vector<int> out;
+    for (const Cpu& cpu : cpus) out.push_back(cpu.id);
+    return out;
+}
+
+std::vector<int> node_ids(const std::vector<Cpu>& cpus) {
+    std::vector<int> out;
+    for (const Cpu& cpu : cpus) out.push_back(cpu.node);
+    return out;
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions options, const kernels::Kernels& kernels)
-    : options_(std::move(options)), checkpoint_(std::move(checkpoint)), kernels_(&kernels), team_(options_.threads) {}
+    : options_(std::move(options)), checkpoint_(std::move(checkpoint)), kernels_(&kernels), team_(options_.threads, cpu_ids(member_cpus(options_.threads))) {}
 
 Engine::~Engine() = default;
 
@@ -83,7 +103,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
     say("reading headers");
     TRY_ASSIGN(std::unique_ptr<model::Checkpoint> checkpoint, model::Checkpoint::open(directory));
     TRY(check_options(options, checkpoint->config()));
-    if (options.threads == 0) options.threads = usable_cpus();
+    if (options.threads == 0) options.threads = default_threads();
     if (options.context == 0) options.context = checkpoint->config().max_position_embeddings;
 
     std::unique_ptr<Engine> engine(new Engine(std::move(checkpoint), std::move(options), *kernels));
@@ -96,7 +116,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
                                        .draft_layers = chosen.mtp ? 1 : 0,
                                        .weights_bytes = static_cast<std::int64_t>(engine->checkpoint_->total_bytes())});
     say(print(engine->plan_));
-    TRY(place_weights(*engine->checkpoint_, chosen.mapped, static_cast<std::uint64_t>(engine->plan_.total()), engine->team_, say));
+    TRY(place_weights(*engine->checkpoint_, chosen.mapped, static_cast<std::uint64_t>(engine->plan_.total()), engine->team_, node_ids(member_cpus(chosen.threads)), say));
     say("checking tensors");
     TRY_ASSIGN(engine->weights_, model::bind_weights(*engine->checkpoint_, {.mtp = chosen.mtp, .check_scales = true,
                                                                             .threads = chosen.threads}));

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/threads.h"
+#include "base/topology.h"
 #include "kernels/peak.h"
 
 namespace baleen::eval {
@@ -286,7 +287,7 @@ Result<std::vector<KernelResult>> bench_kernels(const KernelBenchOptions& option
     const std::unique_ptr<std::uint8_t, decltype(&std::free)> memory(static_cast<std::uint8_t*>(std::aligned_alloc(kPage, kFromMemory + kPage)),
                                                                      &std::free);
     if (!memory) return resource_exhausted("no memory for matrices of 200 MB");
-    Bench bench(options.threads > 0 ? options.threads : usable_cpus(), memory.get());
+    Bench bench(options.threads > 0 ? options.threads : default_threads(), memory.get());
     std::vector<KernelResult> results;
     for (const Kernels* set : sets)
         for (KernelResult& result : bench.run(*set, options.progress)) results.push_back(std::move(result));

@@ -16,7 +16,7 @@
 namespace baleen::eval {
 
 struct KernelBenchOptions {
-    int threads = 0;  // 0: every CPU this process may use
+    int threads = 0;  // 0: one a core this process may use
     std::vector<std::string> sets;  // names; empty: all but scalar, which is written to be read
     std::function<void(std::string_view)> progress;
 };

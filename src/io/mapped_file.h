@@ -19,9 +19,12 @@ class MappedFile {
 
     // Reads the whole file into anonymous memory, in huge pages where the system gives them. Several threads read at once: what is in
     // the page cache from there, the rest past it (O_DIRECT where the file system has it), so that nothing is held twice.
-    // `progress` gets the bytes read since it was last called, from any of the threads, one call at a time. Errors: as open();
-    // resource_exhausted without memory; corrupt if the file became shorter meanwhile.
-    static Result<MappedFile> read(const std::filesystem::path& path, const std::function<void(std::uint64_t)>& progress = {});
+    // `progress` gets the bytes read since it was last called, from any of the threads, one call at a time. `nodes`, if not empty, has
+    // the memory node for every kPlacedBytes of the file: threads of that node read them, so that the system puts them there. Errors: as
+    // open(); resource_exhausted without memory; corrupt if the file became shorter meanwhile.
+    static constexpr std::uint64_t kPlacedBytes = 2 << 20;  // a huge page
+    static Result<MappedFile> read(const std::filesystem::path& path, const std::function<void(std::uint64_t)>& progress = {},
+                                   std::span<const int> nodes = {});
 
     MappedFile() = default;
     MappedFile(MappedFile&& other) noexcept;

@@ -1,6 +1,7 @@
 // MappedFile::read: a file into memory of this process, at the speed of the disk or of the page cache.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -10,12 +11,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/threads.h"
+#include "base/topology.h"
 #include "io/mapped_file.h"
 #include "io/read_file.h"
 
@@ -43,6 +46,38 @@ std::byte* reserve(std::size_t bytes) {
     return begin + before;
 }
 
+// This thread on the CPUs of a node from here on; nothing where the machine has no such node.
+void stay_near(int node) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const Cpu& cpu : machine().cpus)
+        if (cpu.node == node) CPU_SET(cpu.id, &set);
+    if (CPU_COUNT(&set) > 0) (void)::sched_setaffinity(0, sizeof set, &set);
+}
+
+struct Piece {
+    std::size_t begin, end;
+};
+
+// The pieces of a file of `size` bytes by the node that shall hold them; all under -1 where none is named.
+std::map<int, std::vector<Piece>> pieces_by_node(std::size_t size, std::span<const int> nodes) {
+    const auto node_at = [&](std::size_t byte) {
+        const std::size_t unit = byte / MappedFile::kPlacedBytes;
+        return unit < nodes.size() ? nodes[unit] : -1;
+    };
+    std::map<int, std::vector<Piece>> out;
+    for (std::size_t begin = 0; begin < size;) {
+        const int node = node_at(begin);
+        std::size_t end = begin + kPiece;
+        if (!nodes.empty())
+            for (end = begin + MappedFile::kPlacedBytes; end < begin + kPiece && node_at(end) == node;) end += MappedFile::kPlacedBytes;
+        end = std::min(end, size);
+        out[node].push_back({begin, end});
+        begin = end;
+    }
+    return out;
+}
+
 class Reading {
   public:
     Reading(const std::filesystem::path& path, Descriptor file, std::byte* memory, std::size_t size,
@@ -50,28 +85,39 @@ class Reading {
         : path_(path), file_(std::move(file)), direct_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT)), memory_(memory), size_(size),
           progress_(progress) {}
 
-    Result<void> run() {
-        const std::size_t pieces = (size_ + kPiece - 1) / kPiece;
-        const std::size_t wanted = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), kThreadsMin, kThreadsMax));
-        std::vector<std::jthread> others;
-        for (std::size_t i = 1; i < std::min(pieces, wanted); ++i) others.emplace_back([this] { work(); });
-        work();
-        others.clear();  // joined
+    Result<void> run(std::span<const int> nodes) {
+        std::vector<Queue> queues;
+        for (auto& [node, pieces] : pieces_by_node(size_, nodes)) queues.emplace_back(node, std::move(pieces));
+        const auto wanted = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), kThreadsMin, kThreadsMax));
+        const std::size_t each = (wanted + queues.size() - 1) / queues.size();
+        std::vector<std::jthread> threads;
+        for (Queue& queue : queues)
+            for (std::size_t i = 0; i < std::min(queue.pieces.size(), each); ++i) threads.emplace_back([this, &queue] { work(queue); });
+        threads.clear();  // joined
         if (error_) return std::move(*error_);
         return {};
     }
 
   private:
-    void work() {
-        for (std::size_t begin; (begin = next_.fetch_add(kPiece)) < size_ && !failed_;) {
-            const std::size_t length = std::min(kPiece, size_ - begin);
-            Result<void> done = read_piece(begin, begin + length);
+    struct Queue {
+        Queue(int node, std::vector<Piece> pieces) : node(node), pieces(std::move(pieces)) {}
+        Queue(Queue&& other) noexcept : node(other.node), pieces(std::move(other.pieces)) {}
+        int node;
+        std::vector<Piece> pieces;
+        std::atomic<std::size_t> next{0};
+    };
+
+    void work(Queue& queue) {
+        if (queue.node >= 0) stay_near(queue.node);
+        for (std::size_t i; (i = queue.next.fetch_add(1)) < queue.pieces.size() && !failed_;) {
+            const Piece piece = queue.pieces[i];
+            Result<void> done = read_piece(piece.begin, piece.end);
             const std::lock_guard lock(mutex_);
             if (!done.ok()) {
                 if (!error_) error_ = std::move(done).error();
                 failed_ = true;
             } else if (progress_) {
-                progress_(length);
+                progress_(piece.end - piece.begin);
             }
         }
     }
@@ -110,7 +156,6 @@ class Reading {
     std::byte* const memory_;
     const std::size_t size_;
     const std::function<void(std::uint64_t)>& progress_;
-    std::atomic<std::size_t> next_{0};
     std::atomic<bool> failed_{false};
     std::mutex mutex_;
     std::optional<Error> error_;
@@ -118,7 +163,8 @@ class Reading {
 
 }  // namespace
 
-Result<MappedFile> MappedFile::read(const std::filesystem::path& path, const std::function<void(std::uint64_t)>& progress) {
+Result<MappedFile> MappedFile::read(const std::filesystem::path& path, const std::function<void(std::uint64_t)>& progress,
+                                   std::span<const int> nodes) {
     TRY_ASSIGN(Descriptor file, open_for_reading(path));
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return io_error(fmt::format("{}: {}", path.string(), std::strerror(errno)));
@@ -130,7 +176,7 @@ Result<MappedFile> MappedFile::read(const std::filesystem::path& path, const std
     if (memory == nullptr) return resource_exhausted(fmt::format("{}: no memory for its {} bytes", path.string(), size));
     loaded.data_ = memory;
     loaded.size_ = size;
-    TRY(Reading(path, std::move(file), memory, size, progress).run());
+    TRY(Reading(path, std::move(file), memory, size, progress).run(nodes));
     (void)::mprotect(memory, round_up(size, kAlignment), PROT_READ);
     return loaded;
 }

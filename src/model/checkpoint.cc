@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "io/read_file.h"
+#include "model/placement.h"
 #include "model/safetensors.h"
 #include "model/shard_index.h"
 
@@ -137,9 +138,18 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::filesystem::path
     return CheckpointReader(directory).read();
 }
 
-Result<void> Checkpoint::make_resident(const std::function<void(std::uint64_t)>& progress) {
-    for (Shard& shard : shards_) {
-        TRY_ASSIGN(io::MappedFile file, io::MappedFile::read(directory_ / shard.name, progress));
+Result<void> Checkpoint::make_resident(const std::function<void(std::uint64_t)>& progress, std::span<const int> nodes) {
+    const bool several = std::any_of(nodes.begin(), nodes.end(), [&](int node) { return node != nodes[0]; });
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        Shard& shard = shards_[i];
+        std::vector<int> placed;
+        if (several) {
+            std::vector<Stretch> stretches;
+            for (const TensorInfo& tensor : tensors_)
+                if (tensor.shard == static_cast<int>(i)) stretches.push_back({tensor.offset, tensor.bytes});
+            placed = unit_nodes(stretches, shard.file.bytes().size(), io::MappedFile::kPlacedBytes, nodes);
+        }
+        TRY_ASSIGN(io::MappedFile file, io::MappedFile::read(directory_ / shard.name, progress, placed));
         if (file.bytes().size() != shard.file.bytes().size())
             return corrupt(fmt::format("{}: changed its size while the checkpoint was opened", shard.name));
         shard.file = std::move(file);

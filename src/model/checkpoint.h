@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -55,8 +56,9 @@ class Checkpoint {
     std::uint64_t total_bytes() const;  // of all tensors
 
     // Reads every shard into memory of this process (MappedFile::read) in place of its mapping. Pointers that data() gave before are
-    // void. To be called before others use the checkpoint; on an error it is as before or partly read, and usable either way.
-    Result<void> make_resident(const std::function<void(std::uint64_t bytes)>& progress = {});
+    // void. To be called before others use the checkpoint; on an error it is as before or partly read, and usable either way. With
+    // `nodes`, the memory nodes of the members of the team that will compute, each one's part of every tensor is put on its node.
+    Result<void> make_resident(const std::function<void(std::uint64_t bytes)>& progress = {}, std::span<const int> nodes = {});
 
     // What was odd and did no harm: tensors the index leaves out, a wrong total_size. At most a few dozen lines.
     const std::vector<std::string>& warnings() const { return warnings_; }

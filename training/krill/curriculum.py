@@ -63,15 +63,15 @@ STAGES = (
     Stage(0, {128: 1}, 2048, 0.05, {**DRILLS, "recall": 3}, SKILLS, NOVEL),
     Stage(2 * M, {256: 1}, 2048, 0.2, _with_drills(0.6), SKILLS, NOVEL),
     Stage(6 * M, {256: 0.5, 512: 0.5}, 2048, 0.35, _with_drills(0.4), SKILLS, NOVEL),
-    Stage(13 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.25), SKILLS, NOVEL),
-    Stage(24 * M, {512: 0.5, 1024: 0.35, 2048: 0.15}, 4096, 0.5, _with_drills(0.15), SKILLS, NOVEL),
+    Stage(12 * M, {512: 0.7, 1024: 0.3}, 2048, 0.45, _with_drills(0.25), SKILLS, NOVEL),
+    Stage(20 * M, {512: 0.5, 1024: 0.35, 2048: 0.15}, 4096, 0.5, _with_drills(0.15), SKILLS, NOVEL),
     Stage(58 * M, {512: 0.45, 1024: 0.3, 2048: 0.15, 4096: 0.1}, 8192, 0.5, _with_drills(0.1), SKILLS, NOVEL),
 )
 
 TOTAL = 75 * M
 # Windows of tokens in which the learning rate falls from its height to MIN_RATE of it; after one that is not the last it is warmed up
 # again. The model is fit for use at the end of each. The MTP block is trained in them only.
-DECAYS = ((24 * M, 31 * M), (60 * M, TOTAL))
+DECAYS = ((18 * M, 23 * M), (60 * M, TOTAL))
 MIN_RATE = 0.02
 WARMUP = 0.2 * M  # tokens
 

@@ -31,7 +31,7 @@ struct Lane {
 };
 
 struct EngineSettings {
-    std::int64_t threads = 0;  // 0: every CPU this process may use
+    std::int64_t threads = 0;  // 0: one a core this process may use
     NumericsChoice numerics = NumericsChoice::official;
     std::string isa;                   // kernel set; empty: the widest
     std::int64_t context_tokens = 0;   // 0: the model's

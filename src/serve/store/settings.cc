@@ -109,7 +109,7 @@ std::vector<Setting> build_settings() {
         numeric("limits.stall_timeout_ms", milliseconds, 100, kDayOfMs, MEMBER(limits.stall_timeout), "of a client that takes nothing of its answer"),
         numeric("limits.linger_timeout_ms", milliseconds, 0, kDayOfMs, MEMBER(limits.linger_timeout), "after an answer that ends the connection"),
 
-        numeric("engine.threads", integer, 0, 4096, MEMBER(engine.threads), "0: every CPU this process may use"),
+        numeric("engine.threads", integer, 0, 4096, MEMBER(engine.threads), "0: one a core this process may use"),
         one_of("engine.numerics", {"official", "weights-only"}, MEMBER(engine.numerics), "the reference's roundings, or none of activations"),
         textual("engine.isa", text, MEMBER(engine.isa), "kernel set; empty: the widest this CPU has"),
         numeric("engine.context_tokens", integer, 0, std::int64_t{1} << 30, MEMBER(engine.context_tokens), "of one conversation; 0: the model's"),
