@@ -26,12 +26,13 @@ constexpr bool has_scales(WeightFormat format) {
     return format == WeightFormat::fp8 || format == WeightFormat::fp4;
 }
 
-// The weights of 32 columns at p. For fp8, `scale` is 256 times the scale (Vec::load_e4m3_32).
-template <WeightFormat format>
+// The weights of 32 columns at p. For fp8, `scale` is 256 times the scale (Vec::load_e4m3_32), and left to the inputs if they have it.
+template <WeightFormat format, bool inputs_scaled = false>
 inline void decode(const std::uint8_t* p, float scale, F* out) {
     if constexpr (format == WeightFormat::fp8) {
         Vec::load_e4m3_32(p, out);
-        for (int v = 0; v < kVectors; ++v) out[v] = Vec::mul(out[v], Vec::set(scale));
+        if constexpr (!inputs_scaled)
+            for (int v = 0; v < kVectors; ++v) out[v] = Vec::mul(out[v], Vec::set(scale));
     } else if constexpr (format == WeightFormat::fp4) {
         Vec::load_e2m1_32(p, Vec::set(scale), out);
     } else if constexpr (format == WeightFormat::bf16) {
@@ -53,6 +54,8 @@ struct Job {
     float* panel;               // [rows] decoded rows of weights
     std::int64_t panel_stride;  // from one to the next: a line more than a row has, since rows a multiple of 4 KiB
                                 // apart would fight for the same places in L1
+
+    float* scaled_inputs;       // fp8, few inputs: [inputs] of x times the tile row's scales, as far apart as a panel's rows
 
     const std::uint8_t* row(std::int64_t r) const { return static_cast<const std::uint8_t*>(w.data) + r * row_bytes; }
 };
@@ -82,8 +85,29 @@ bool expand_scales(const Job& job, std::int64_t r, float* out) {
     return true;
 }
 
+// Few inputs take the scales of a tile row of fp8 once for its 128 rows: a power of two times an input is exact, and so is what
+// follows, as long as nothing leaves the range of normal numbers. 2^-60 to 2^60 on both sides is far inside it; anything else (a
+// NaN too) is multiplied the other way.
+inline bool in_middle(float x) { return x == 0 || (__builtin_fabsf(x) >= 0x1p-60f && __builtin_fabsf(x) <= 0x1p60f); }
+
+bool inputs_in_middle(const Rows& x, std::int64_t cols) {
+    for (int i = 0; i < x.count; ++i)
+        for (std::int64_t k = 0; k < cols; ++k)
+            if (!in_middle(x.f32[i * x.stride + k])) return false;
+    return true;
+}
+
+bool scale_inputs(const Job& job) {
+    for (std::int64_t s = 0; s < job.w.cols / kStep; s += 128 / kStep)
+        if (!in_middle(job.scales[s])) return false;
+    for (int i = 0; i < job.x.count; ++i)
+        for (std::int64_t k = 0; k < job.w.cols; k += kLanes)
+            Vec::store(job.scaled_inputs + i * job.panel_stride + k, Vec::mul(Vec::load(job.x.f32 + i * job.x.stride + k), Vec::set(job.scales[k / kStep])));
+    return true;
+}
+
 // Rows [r, r + R) times inputs [input, input + X), weights decoded on the fly.
-template <WeightFormat format, int R, int X>
+template <WeightFormat format, int R, int X, bool inputs_scaled>
 void direct(const Job& job, std::int64_t r, int input) {
     F acc[R][X];
     for (int i = 0; i < R; ++i)
@@ -91,19 +115,20 @@ void direct(const Job& job, std::int64_t r, int input) {
     const std::int64_t cols = job.w.cols, steps = cols / kStep, ahead = bytes_ahead(job.row_bytes, R);
     const std::uint8_t* rows[R];
     for (int i = 0; i < R; ++i) rows[i] = job.row(r + i);
-    const float* x = job.x.f32 + input * job.x.stride;
+    const std::int64_t stride = inputs_scaled ? job.panel_stride : job.x.stride;
+    const float* x = (inputs_scaled ? job.scaled_inputs : job.x.f32) + input * stride;
     for (std::int64_t k = 0; k < cols; k += kStep) {
         if (k % kAhead == 0)
             look_ahead<R * bytes_of_columns(format, kAhead)>(rows[0] + ahead + R * bytes_of_columns(format, k));
         for (int i = 0; i < R; ++i) {
             F weights[kVectors];
             float scale = 0;
-            if constexpr (format == WeightFormat::fp8) scale = job.scales[k / kStep];
+            if constexpr (format == WeightFormat::fp8 && !inputs_scaled) scale = job.scales[k / kStep];
             if constexpr (format == WeightFormat::fp4) scale = job.scales[i * steps + k / kStep];
-            decode<format>(rows[i] + bytes_of_columns(format, k), scale, weights);
+            decode<format, inputs_scaled>(rows[i] + bytes_of_columns(format, k), scale, weights);
             for (int v = 0; v < kVectors; ++v)
                 for (int j = 0; j < X; ++j)
-                    acc[i][j] = Vec::fma(weights[v], Vec::load(x + j * job.x.stride + k + v * kLanes), acc[i][j]);
+                    acc[i][j] = Vec::fma(weights[v], Vec::load(x + j * stride + k + v * kLanes), acc[i][j]);
         }
     }
     for (int j = 0; j < X; ++j) {
@@ -114,16 +139,16 @@ void direct(const Job& job, std::int64_t r, int input) {
     }
 }
 
-template <WeightFormat format, int R>
+template <WeightFormat format, int R, bool inputs_scaled>
 void direct_inputs(const Job& job, std::int64_t r) {
     if constexpr (format == WeightFormat::fp4)
         for (int i = 0; i < R; ++i) expand_scales<format>(job, r + i, job.scales + i * (job.w.cols / kStep));
     if constexpr (Vec::kDirectInputs >= 4) {
-        if (job.x.count == 4) return direct<format, R, 4>(job, r, 0);
-        if (job.x.count == 3) return direct<format, R, 3>(job, r, 0);
-        if (job.x.count == 2) return direct<format, R, 2>(job, r, 0);
+        if (job.x.count == 4) return direct<format, R, 4, inputs_scaled>(job, r, 0);
+        if (job.x.count == 3) return direct<format, R, 3, inputs_scaled>(job, r, 0);
+        if (job.x.count == 2) return direct<format, R, 2, inputs_scaled>(job, r, 0);
     }
-    for (int i = 0; i < job.x.count; ++i) direct<format, R, 1>(job, r, i);
+    for (int i = 0; i < job.x.count; ++i) direct<format, R, 1, inputs_scaled>(job, r, i);
 }
 
 // Columns of a panel multiplied before the next rows are: so many of four inputs fill 16 KiB and stay in L1 while the
@@ -207,12 +232,12 @@ void decode_row(const Job& job, std::int64_t r, float* out) {
 }
 
 // Rows [begin, end), of one tile row where the format is fp8.
-template <WeightFormat format>
+template <WeightFormat format, bool inputs_scaled = false>
 void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
     std::int64_t r = begin;
     if (job.x.count <= Vec::kDirectInputs) {
-        for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
-        for (; r < end; ++r) direct_inputs<format, 1>(job, r);
+        for (; r + 4 <= end; r += 4) direct_inputs<format, 4, inputs_scaled>(job, r);
+        for (; r < end; ++r) direct_inputs<format, 1, inputs_scaled>(job, r);
         return;
     }
     for (; r < end; r += panel_rows) {
@@ -235,7 +260,8 @@ void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin,
     const std::int64_t stride = w.cols + 16;
     const std::int64_t scales = (4 * (w.cols / kStep) + 15) / 16 * 16, waiting = panel_rows * kTileInputs * kLanes;
     const bool panel = x.count > Vec::kDirectInputs;
-    const std::int64_t floats = scales + (panel ? waiting + panel_rows * stride : 0);
+    const bool few = format == WeightFormat::fp8 && !panel && inputs_in_middle(x, w.cols);
+    const std::int64_t floats = scales + (panel ? waiting + panel_rows * stride : few ? x.count * stride : 0);
     auto* memory = static_cast<float*>(reserve(scratch, static_cast<std::size_t>(floats) * sizeof(float)));
     const Job job{w,
                   x,
@@ -244,13 +270,15 @@ void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin,
                   memory,
                   memory + scales,
                   memory + scales + waiting,
-                  stride};
+                  stride,
+                  memory + scales};
     if constexpr (format != WeightFormat::fp8) return segment<format>(job, row_begin, row_end, panel_rows);
     for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
         end = smaller(row_end, (begin / 128 + 1) * 128);
-        if (expand_scales<format>(job, begin, job.scales))
-            segment<format>(job, begin, end, panel_rows);
-        else
+        if (expand_scales<format>(job, begin, job.scales)) {
+            if (few && scale_inputs(job)) segment<format, true>(job, begin, end, panel_rows);
+            else segment<format>(job, begin, end, panel_rows);
+        } else
             scalar::matmul(w, x, begin, end, y, y_stride, round, scratch);
     }
 }

@@ -140,26 +140,36 @@ struct Vec {
         out[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(all));
         out[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(all, 1));
     }
+    // A code in the high byte of a word, shifted right once with its sign kept, is the FP16 number of 2^-8 its value.
     static void load_e4m3_32(const std::uint8_t* p, F* out) {
-        load_e4m3_16(p, out);
-        load_e4m3_16(p + 16, out + 2);
+        const I codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), zero = _mm256_setzero_si256();
+        const I keep = _mm256_set1_epi16(static_cast<short>(0xbfff)), magnitude = _mm256_set1_epi8(0x7f);
+        I low = _mm256_and_si256(_mm256_srai_epi16(_mm256_unpacklo_epi8(zero, codes), 1), keep);
+        I high = _mm256_and_si256(_mm256_srai_epi16(_mm256_unpackhi_epi8(zero, codes), 1), keep);
+        const I nan = _mm256_cmpeq_epi8(_mm256_and_si256(codes, magnitude), magnitude);
+        if (__builtin_expect(_mm256_testz_si256(nan, nan) == 0, 0)) {
+            const I quiet = _mm256_set1_epi16(0x7e00);
+            low = _mm256_or_si256(low, _mm256_and_si256(_mm256_unpacklo_epi8(zero, nan), quiet));
+            high = _mm256_or_si256(high, _mm256_and_si256(_mm256_unpackhi_epi8(zero, nan), quiet));
+        }
+        out[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(low));
+        out[1] = _mm256_cvtph_ps(_mm256_castsi256_si128(high));
+        out[2] = _mm256_cvtph_ps(_mm256_extracti128_si256(low, 1));
+        out[3] = _mm256_cvtph_ps(_mm256_extracti128_si256(high, 1));
     }
-    // 32 columns of E2M1 codes in 16 bytes. The values are exact in FP16 with a zero low byte, so a byte shuffle looks
-    // up the high bytes and F16C does the rest.
+    // 32 columns of E2M1 codes in 16 bytes. Eight codes at a time are shifted to the low ends of eight words, whose three lowest bits
+    // look up magnitude times scale. The word's bit 3 is the sign; moved to its place it brings the three bits along, and the table
+    // holds what undoes them.
     static void load_e2m1_32(const std::uint8_t* p, F scale, F* out) {
-        const __m128i table =
-            _mm_setr_epi8(0, 0x38, 0x3c, 0x3e, 0x40, 0x42, 0x44, 0x46, static_cast<char>(0x80), static_cast<char>(0xb8),
-                          static_cast<char>(0xbc), static_cast<char>(0xbe), static_cast<char>(0xc0),
-                          static_cast<char>(0xc2), static_cast<char>(0xc4), static_cast<char>(0xc6));
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), mask = _mm_set1_epi8(15);
-        const __m128i even = _mm_shuffle_epi8(table, _mm_and_si128(bytes, mask));
-        const __m128i odd = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(bytes, 4), mask));
-        const __m128i low = _mm_unpacklo_epi8(even, odd), high = _mm_unpackhi_epi8(even, odd),
-                      zero = _mm_setzero_si128();
-        out[0] = mul(_mm256_cvtph_ps(_mm_unpacklo_epi8(zero, low)), scale);
-        out[1] = mul(_mm256_cvtph_ps(_mm_unpackhi_epi8(zero, low)), scale);
-        out[2] = mul(_mm256_cvtph_ps(_mm_unpacklo_epi8(zero, high)), scale);
-        out[3] = mul(_mm256_cvtph_ps(_mm_unpackhi_epi8(zero, high)), scale);
+        const I lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), places = left<2>(lane);
+        const F magnitudes = _mm256_setr_ps(0, 0.5f, 1, 1.5f, 2, 3, 4, 6);
+        const F table = number(lxor(bits(mul(magnitudes, scale)), left<28>(lane)));
+        for (int v = 0; v < 4; ++v) {
+            int eight;
+            __builtin_memcpy(&eight, p + 4 * v, sizeof eight);
+            const I codes = _mm256_srlv_epi32(set_int(eight), places);
+            out[v] = number(lxor(bits(_mm256_permutevar8x32_ps(table, codes)), left<28>(codes)));
+        }
     }
 };
 
