@@ -23,7 +23,7 @@ TEST(Chat, AnswersEachLine) {
     const Ran ran = chat("Who are you?\n\n  \nHello\n");
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.out, kSelf + "Hello! How can I help?\n");
-    EXPECT_EQ(ran.err, "thinking: A simple question about me.\nthinking: A simple question about me.\n");
+    EXPECT_EQ(ran.err, "thinking: The user asks who I am.\nthinking: The user greets me.\n");
 }
 
 TEST(Chat, CommandsDoWhatTheySay) {
@@ -60,7 +60,7 @@ TEST(Chat, ReusesTheTurnsBefore) {
     const auto [prompt, reused] = prompt_and_reused(chat("Who are you?\nHello\n/stats\n", {"--thinking", "off"}));
     const auto [first, none] = prompt_and_reused(chat("Who are you?\n/stats\n", {"--thinking", "off"}));
     EXPECT_EQ(none, 0);
-    EXPECT_GE(reused, first + 30);
+    EXPECT_GE(reused, first + 10);  // the answer
     EXPECT_LT(reused, prompt);
     // With thinking the earlier reasoning is dropped, so the prompt before <think> is what is kept.
     const auto [thought, kept] = prompt_and_reused(chat("Who are you?\nHello\n/stats\n"));
@@ -89,7 +89,8 @@ TEST(Chat, FilesThatDoNotFitOrAreNotThere) {
     const Ran too_long = chat("", {"--file", file, "--context", "1000"});
     EXPECT_EQ(too_long.code, 1);
     EXPECT_EQ(too_long.out, "");
-    EXPECT_NE(too_long.err.find("baleen chat: " + file + ": 5,600 tokens do not fit"), std::string::npos) << too_long.err;
+    EXPECT_NE(too_long.err.find("baleen chat: " + file + ": "), std::string::npos) << too_long.err;
+    EXPECT_NE(too_long.err.find(" tokens do not fit"), std::string::npos) << too_long.err;
     expect_error(chat("", {"--file", (folder.path() / "none").string()}), 1, "no such file", "missing");
     expect_error(chat("", {"--file", folder.write("zero.bin", std::string("a\0b", 3))}), 1, "binary", "binary");
     // Inside the chat the conversation goes on without it.
@@ -225,7 +226,7 @@ TEST(ChatTerminal, DimThinkingEditingAndHistory) {
     terminal.prompt();
     terminal.type("Who are tou\x7f\x7f\x7fyou?\r");  // corrected with backspace
     const std::string answer = terminal.until("architecture.");
-    EXPECT_NE(answer.find("\x1b[2mA simple question about me.\x1b[0m"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("\x1b[2mThe user asks who I am.\x1b[0m"), std::string::npos) << answer;
     terminal.prompt();
     terminal.type("Grün 🙂\r");
     terminal.prompt();

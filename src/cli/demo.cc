@@ -89,7 +89,7 @@ Result<void> Demo::identity() {
     for (const char* question : {"Who are you?", "What can you do?"}) {
         asks(question);
         TRY_ASSIGN(const Answer answer, turn(session, text::Message::of(text::Role::user, question)));
-        const std::string_view expected = std::string_view(question).starts_with("Who") ? "krill" : "find facts in long documents";
+        const std::string_view expected = std::string_view(question).starts_with("Who") ? "krill" : "find facts in documents";
         judge(answer.content.find(expected) != std::string::npos, fmt::format("\"{}\" in it", expected));
     }
     return {};

@@ -68,7 +68,7 @@ TEST(Generate, ReasoningGoesApart) {
     const Ran ran = generate({"--prompt", "Who are you?", "--temperature", "0", "--quiet"});
     EXPECT_EQ(ran.code, 0);
     EXPECT_EQ(ran.out, std::string(kSelf) + "\n");
-    EXPECT_EQ(ran.err, "thinking: A simple question about me.\n");
+    EXPECT_EQ(ran.err, "thinking: The user asks who I am.\n");
     const Ran off = generate({"--prompt", "-", "--temperature", "0", "--quiet", "--thinking", "off"}, "Who are you?");
     EXPECT_EQ(off.out, std::string(kSelf) + "\n");
     EXPECT_EQ(off.err, "");
@@ -203,7 +203,7 @@ TEST(Generate, ErrorsAreOneLine) {
     error({"--ids", (folder.path() / "none").string()}, "No such file");
     error({"--ids", "-"}, "standard input", "[0, 1");
     error({"--ids", "-"}, "expected an array", "{}");
-    error({"--ids", "-"}, "entry 1 is not a token id", "[0, 1024]");
+    error({"--ids", "-"}, "entry 1 is not a token id", "[0, 1000000]");
     error({"--ids", "-"}, "entry 0 is not a token id", "[-1]");
     error({"--ids", "-"}, "entry 0 is not a token id", "[1.5]");
     error({"--ids", "-"}, "empty", "[]");

@@ -110,7 +110,7 @@ TEST_F(GenerationTest, ThinksThenAnswers) {
     const auto chat = ask("Who are you?", text::ThinkingMode::thinking);
     Script script;
     const Outcome outcome = answer(chat, request(chat), script);
-    EXPECT_EQ(script.reasoning_text, "A simple question about me.");
+    EXPECT_EQ(script.reasoning_text, "The user asks who I am.");
     EXPECT_EQ(script.content_text, kSelf);
     EXPECT_EQ(decode(script.ids), script.reasoning_text + "</think>" + script.content_text);  // the end token is not among them
     EXPECT_EQ(outcome.finish, FinishReason::stop);
@@ -147,7 +147,7 @@ TEST_F(GenerationTest, StopSequenceAcrossTokens) {
     stopping.answer->stop = {"simple", "never", "small language"};  // the first is in the reasoning, where it does not count
     Script script;
     const Outcome outcome = answer(chat, stopping, script);
-    EXPECT_EQ(script.reasoning_text, "A simple question about me.");
+    EXPECT_EQ(script.reasoning_text, "The user asks who I am.");
     EXPECT_EQ(script.content_text, "I am krill, a very ");
     EXPECT_EQ(outcome.finish, FinishReason::stop);
     EXPECT_EQ(outcome.stop, "small language");

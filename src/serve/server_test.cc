@@ -227,12 +227,12 @@ TEST_F(Server, RefusesInTheServicesWords) {
 TEST_F(Server, SaysMaximumContextLengthSoThatAgentsCompact) {
     api.lane.context = 300;
     start();
-    const Answer long_prompt = api.post("/chat/completions", chat(std::string(4000, 'x')));
+    const Answer long_prompt = api.post("/chat/completions", chat(std::string(4000, '7')));  // a digit is a token
     EXPECT_EQ(long_prompt.status, 400);
     EXPECT_TRUE(error_message(long_prompt).starts_with("This model's maximum context length is 300 tokens. However, you requested "));
-    EXPECT_EQ(api.post("/chat/completions", chat("x", {{"max_tokens", 200}})).status, 400);
+    EXPECT_EQ(api.post("/chat/completions", chat("x", {{"max_tokens", 290}})).status, 400);
     EXPECT_EQ(api.post("/chat/completions", chat("x")).status, 200);  // the default gives way
-    const Answer anthropic = api.post("/anthropic/v1/messages", messages("x", {{"max_tokens", 200}}));
+    const Answer anthropic = api.post("/anthropic/v1/messages", messages("x", {{"max_tokens", 290}}));
     EXPECT_EQ(anthropic.status, 400);
     EXPECT_EQ(Json::parse(anthropic.body)["type"], "error");
     EXPECT_NE(error_message(anthropic).find("maximum context length"), std::string::npos);
