@@ -1,6 +1,7 @@
 // Machines written to a folder as the kernel describes them.
 #include "base/topology.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -29,10 +30,10 @@ class Machine {
     void two_threads_a_core(int nodes, int cores) {
         const int all = nodes * cores;
         for (int id = 0; id < 2 * all; ++id)
-            write("cpu/cpu" + std::to_string(id) + "/topology/thread_siblings_list", std::to_string(id % all) + "," + std::to_string(id % all + all));
+            write(fmt::format("cpu/cpu{}/topology/thread_siblings_list", id), fmt::format("{},{}", id % all, id % all + all));
         for (int node = 0; node < nodes; ++node) {
-            const auto range = [&](int first) { return std::to_string(first) + "-" + std::to_string(first + cores - 1); };
-            write("node/node" + std::to_string(node) + "/cpulist", range(node * cores) + "," + range(all + node * cores));
+            const auto range = [&](int first) { return fmt::format("{}-{}", first, first + cores - 1); };
+            write(fmt::format("node/node{}/cpulist", node), fmt::format("{},{}", range(node * cores), range(all + node * cores)));
         }
     }
     Topology read(const std::vector<int>& allowed) const { return read_topology(root_.string(), allowed); }
