@@ -131,15 +131,6 @@ struct Vec {
         const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
     }
-    static void load_e4m3_16(const std::uint8_t* p, F* out) {
-        const I code = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-        const I half = _mm256_and_si256(_mm256_slli_epi16(code, 7), _mm256_set1_epi16(static_cast<short>(0xbf80)));
-        const I magnitude = _mm256_and_si256(half, _mm256_set1_epi16(0x7fff));
-        const I nan = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x3f80));
-        const I all = _mm256_or_si256(half, _mm256_and_si256(nan, _mm256_set1_epi16(0x7e00)));
-        out[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(all));
-        out[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(all, 1));
-    }
     // A code in the high byte of a word, shifted right once with its sign kept, is the FP16 number of 2^-8 its value.
     static void load_e4m3_32(const std::uint8_t* p, F* out) {
         const I codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), zero = _mm256_setzero_si256();
