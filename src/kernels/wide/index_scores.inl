@@ -10,6 +10,7 @@
 namespace {
 
 constexpr int kHeadsOfTile = 4;
+constexpr int kTilesAhead = 3;  // that keys are fetched before they are needed
 constexpr int kQuads = 8;  // vectors of a group of 32 columns
 
 // The query once per call: [heads, dim / 4] packed int8, [heads, groups] corrections and quarter scales.
@@ -48,22 +49,23 @@ F scales_of(I codes) {
     return Vec::number(Vec::select(Vec::equal(codes, Vec::set_int(255)), Vec::set_int(kQuietNaN), low));
 }
 
-// A tile of kLanes keys, `bytes` apart: quads [groups, kQuads] and scales [groups] of vectors.
-void transpose_keys(const std::uint8_t* keys, std::int64_t bytes, int groups, I* quads, float* scales) {
+// Dword d of 16 bytes of kLanes keys, `bytes` apart, as the vectors 2 d (low nibbles) and 2 d + 1 (high).
+inline __attribute__((always_inline)) void transpose_group(const std::uint8_t* p, std::int64_t bytes, I* quads) {
     const I low_mask = Vec::set_int(0x0f0f0f0f);
-    for (int g = 0; g < groups; ++g) {
-        const std::uint8_t* p = keys + 16 * g;
-        const I a = Vec::load_quarters(p, 4 * bytes), b = Vec::load_quarters(p + bytes, 4 * bytes);
-        const I c = Vec::load_quarters(p + 2 * bytes, 4 * bytes), d = Vec::load_quarters(p + 3 * bytes, 4 * bytes);
-        const I ab0 = Vec::interleave_low(a, b), ab1 = Vec::interleave_high(a, b);
-        const I cd0 = Vec::interleave_low(c, d), cd1 = Vec::interleave_high(c, d);
-        const I dwords[4] = {Vec::interleave_low_pairs(ab0, cd0), Vec::interleave_high_pairs(ab0, cd0),
-                             Vec::interleave_low_pairs(ab1, cd1), Vec::interleave_high_pairs(ab1, cd1)};
-        for (int i = 0; i < 4; ++i) {
-            quads[g * kQuads + 2 * i] = Vec::raised_e2m1(Vec::land(dwords[i], low_mask));
-            quads[g * kQuads + 2 * i + 1] = Vec::raised_e2m1(Vec::land(Vec::right<4>(dwords[i]), low_mask));
-        }
+    const I a = Vec::load_quarters(p, 4 * bytes), b = Vec::load_quarters(p + bytes, 4 * bytes);
+    const I c = Vec::load_quarters(p + 2 * bytes, 4 * bytes), d = Vec::load_quarters(p + 3 * bytes, 4 * bytes);
+    const I ab0 = Vec::interleave_low(a, b), ab1 = Vec::interleave_high(a, b);
+    const I cd0 = Vec::interleave_low(c, d), cd1 = Vec::interleave_high(c, d);
+    const I dwords[4] = {Vec::interleave_low_pairs(ab0, cd0), Vec::interleave_high_pairs(ab0, cd0),
+                         Vec::interleave_low_pairs(ab1, cd1), Vec::interleave_high_pairs(ab1, cd1)};
+    for (int i = 0; i < 4; ++i) {
+        quads[2 * i] = Vec::raised_e2m1(Vec::land(dwords[i], low_mask));
+        quads[2 * i + 1] = Vec::raised_e2m1(Vec::land(Vec::right<4>(dwords[i]), low_mask));
     }
+}
+
+// The scales of a tile of keys: [groups] vectors.
+void key_scales(const std::uint8_t* keys, std::int64_t bytes, int groups, float* scales) {
     if (groups == 4) {  // a dword of scales a key
         const I codes = Vec::load_apart(keys + 64, bytes), byte = Vec::set_int(255);
         Vec::store(scales, scales_of(Vec::land(codes, byte)));
@@ -76,30 +78,66 @@ void transpose_keys(const std::uint8_t* keys, std::int64_t bytes, int groups, I*
         for (int i = 0; i < kLanes; ++i) scales[g * kLanes + i] = ue8m0(keys[i * bytes + 16 * groups + g]);
 }
 
+// Adds the dots of group g of heads [h, h + H) to `dots`.
+template <int H>
+inline __attribute__((always_inline)) void add_group(const Query& query, int h, int g, int groups, const I* quads, const float* scales, F* dots) {
+    I acc[H];
+    for (int i = 0; i < H; ++i) acc[i] = Dots::start(query.corrections[(h + i) * groups + g]);
+    for (int k = 0; k < kQuads; ++k)
+        for (int i = 0; i < H; ++i)
+            acc[i] = Dots::add(acc[i], quads[k], Vec::set_int(query.quads[((h + i) * groups + g) * kQuads + k]));
+    const F of_keys = Vec::load(scales + g * kLanes);
+    for (int i = 0; i < H; ++i) {
+        const I whole = Dots::total(acc[i], query.corrections[(h + i) * groups + g]);
+        const F part = Vec::mul(Vec::to_float(whole), Vec::mul(Vec::set(query.scales[(h + i) * groups + g]), of_keys));
+        dots[i] = g == 0 ? part : Vec::add(dots[i], part);
+    }
+}
+
 // Adds the terms of heads [h, h + H) to `sum`, in order.
 template <int H>
-F add_heads(const Query& query, int h, int groups, const I* quads, const float* scales, const float* weights, F sum) {
-    F dots[H] = {};
-    for (int g = 0; g < groups; ++g) {
-        I acc[H];
-        for (int i = 0; i < H; ++i) acc[i] = Dots::start(query.corrections[(h + i) * groups + g]);
-        for (int k = 0; k < kQuads; ++k) {
-            const I keys = quads[g * kQuads + k];
-            for (int i = 0; i < H; ++i)
-                acc[i] = Dots::add(acc[i], keys, Vec::set_int(query.quads[((h + i) * groups + g) * kQuads + k]));
-        }
-        const F key_scales = Vec::load(scales + g * kLanes);
-        for (int i = 0; i < H; ++i) {
-            const I whole = Dots::total(acc[i], query.corrections[(h + i) * groups + g]);
-            const F scale = Vec::mul(Vec::set(query.scales[(h + i) * groups + g]), key_scales);
-            const F part = Vec::mul(Vec::to_float(whole), scale);
-            dots[i] = g == 0 ? part : Vec::add(dots[i], part);
-        }
-    }
+F add_terms(const F* dots, const float* weights, int h, F sum) {
     for (int i = 0; i < H; ++i) {
         const F positive = Vec::max(to_bf16(dots[i]), Vec::zero());  // 0 for NaN
         sum = Vec::add(sum, to_bf16(Vec::mul(positive, Vec::set(weights[h + i]))));
     }
+    return sum;
+}
+
+// As many heads as a transposed tile, kept in memory, is worth.
+template <int H>
+F add_heads(const Query& query, int h, int groups, const I* quads, const float* scales, const float* weights, F sum) {
+    F dots[H] = {};
+    for (int g = 0; g < groups; ++g) add_group<H>(query, h, g, groups, quads + g * kQuads, scales, dots);
+    return add_terms<H>(dots, weights, h, sum);
+}
+
+// All H heads of a model of few: a group is transposed and used up before the next, and never leaves the registers.
+template <int H>
+F score_few(const Query& query, const std::uint8_t* keys, std::int64_t bytes, int groups, const float* scales, const float* weights) {
+    F dots[H] = {};
+    for (int g = 0; g < groups; ++g) {
+        I quads[kQuads];
+        transpose_group(keys + 16 * g, bytes, quads);
+        add_group<H>(query, 0, g, groups, quads, scales, dots);
+    }
+    return add_terms<H>(dots, weights, 0, Vec::zero());
+}
+
+F score_tile(const IndexScore& work, const Query& query, const std::uint8_t* keys, std::int64_t bytes, int groups, I* quads, float* scales) {
+    key_scales(keys, bytes, groups, scales);
+    switch (work.heads) {
+        case 1: return score_few<1>(query, keys, bytes, groups, scales, work.weights);
+        case 2: return score_few<2>(query, keys, bytes, groups, scales, work.weights);
+        case 3: return score_few<3>(query, keys, bytes, groups, scales, work.weights);
+        case 4: return score_few<4>(query, keys, bytes, groups, scales, work.weights);
+    }
+    for (int g = 0; g < groups; ++g) transpose_group(keys + 16 * g, bytes, quads + g * kQuads);
+    F sum = Vec::zero();
+    int h = 0;
+    for (; h + kHeadsOfTile <= work.heads; h += kHeadsOfTile)
+        sum = add_heads<kHeadsOfTile>(query, h, groups, quads, scales, work.weights, sum);
+    for (; h < work.heads; ++h) sum = add_heads<1>(query, h, groups, quads, scales, work.weights, sum);
     return sum;
 }
 
@@ -120,18 +158,14 @@ void score_packed(const IndexScore& work, Scratch& scratch) {
 
     for (std::int64_t c = 0; c < work.count; c += kLanes) {
         const std::uint8_t* keys = work.keys + c * bytes;
+        for (std::int64_t line = 0; line < kLanes * bytes; line += 64)
+            __builtin_prefetch(keys + kTilesAhead * kLanes * bytes + line);
         if (work.count - c < kLanes) {  // never read past the keys
             __builtin_memset(last_keys, 0, static_cast<std::size_t>(kLanes * bytes));
             __builtin_memcpy(last_keys, keys, static_cast<std::size_t>((work.count - c) * bytes));
             keys = last_keys;
         }
-        transpose_keys(keys, bytes, groups, quads, scales);
-        F sum = Vec::zero();
-        int h = 0;
-        for (; h + kHeadsOfTile <= work.heads; h += kHeadsOfTile)
-            sum = add_heads<kHeadsOfTile>(query, h, groups, quads, scales, work.weights, sum);
-        for (; h < work.heads; ++h) sum = add_heads<1>(query, h, groups, quads, scales, work.weights, sum);
-        put(work.out + c, work.count - c, to_bf16(sum));
+        put(work.out + c, work.count - c, to_bf16(score_tile(work, query, keys, bytes, groups, quads, scales)));
     }
 }
 
