@@ -52,7 +52,7 @@ async def stream(url: str, content: str, tokens: int, user: str, times: list[flo
     reader, writer = await asyncio.open_connection(host, int(port))
     body = json.dumps(
         {"model": MODEL, "messages": [{"role": "user", "content": content}], "max_tokens": tokens, "stream": True, "user_id": user,
-         "thinking": {"type": "disabled"}, "temperature": 1.5, **fields}
+         "thinking": {"type": "disabled"}, **fields}
     ).encode()  # fmt: skip
     head = f"POST /chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode() + body)
@@ -116,7 +116,7 @@ async def streams(options: argparse.Namespace) -> bool:
 
 
 async def story(url: str, number: int) -> list[float]:
-    return gaps(await stream(url, f"Tell me story {number}.", 300, "a"))
+    return gaps(await stream(url, f"Tell me story {number}.", 300, "a", ignore_eos=True))
 
 
 async def fairness(options: argparse.Namespace) -> bool:

@@ -1,0 +1,60 @@
+"""200 concurrent streams from guidellm, a public load tool, against the engine's step: `scripts/load-tests guidellm` installs and runs it.
+
+    python tests/load/guidellm.py GUIDELLM [--streams 200] [--seconds 60]
+
+guidellm's inter-token time is the mean of an answer's, each weighted by its tokens; `streams.py streams` looks at every single gap.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from server import Server
+from streams import MODEL, mean
+
+TOKENS = 200  # of each answer; guidellm asks for exactly so many
+PROMPTS = 5000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("guidellm", help="the program")
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--seconds", type=int, default=60)
+    options = parser.parse_args()
+    with Server("--scheduler-streams-max", str(options.streams)) as server:
+        prompts, report = Path(server.data, "prompts.jsonl"), Path(server.data, "report.json")
+        prompts.write_text(
+            "".join(json.dumps({"prompt": f"Tell me about number {i}.", "output_tokens_count": TOKENS}) + "\n" for i in range(PROMPTS))
+        )
+        before = server.seconds("engine_step")
+        command = [
+            options.guidellm, "run", "--disable-console",
+            "--backend", f"kind=openai_http,target={server.url},model={MODEL}",
+            "--profile", f"kind=concurrent,streams={options.streams}",
+            "--constraint", f"kind=max_duration,seconds={options.seconds}",
+            "--data", f"kind=json_file,path={prompts}",
+            "--output", f"kind=json,path={report}",
+        ]  # fmt: skip
+        ran = subprocess.run(command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=options.seconds + 300)
+        if ran.returncode != 0:
+            print(f"guidellm: exit {ran.returncode}: {ran.stderr[-500:]}")
+            return 1
+        step = mean(before, server.seconds("engine_step")) * 1e3
+        measured = json.loads(report.read_text())["benchmarks"][0]["metrics"]
+    requests, between = measured["request_totals"], measured["inter_token_latency_ms"]["successful"]
+    worst = between["percentiles"]["p999"]
+    good = requests["errored"] == 0 and requests["successful"] > 0 and worst <= 3 * step
+    print(
+        f"guidellm: {options.streams} streams for {options.seconds} s, {requests['successful']} answers of {TOKENS} tokens, {requests['errored']} errors,"
+        f" inter-token p50 {between['median']:.1f} ms, p99.9 {worst:.1f} ms, {worst / step:.2f} mean steps of {step:.1f} ms (bar: 3),"
+        f" first token p50 {measured['time_to_first_token_ms']['successful']['median']:.0f} ms: {'pass' if good else 'FAIL'}"
+    )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
