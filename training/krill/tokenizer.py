@@ -111,11 +111,12 @@ def train(out: Path, vocabulary: int, seed: int, samples: int):
 
     Merges are learned without the blanks before words; then a blank joins the most frequent first pieces. So a word falls into the same
     pieces wherever it stands, and copying it from the middle of a sentence to the start of an answer is copying its pieces."""
+    from curriculum import STAGES
     from tasks import TASKS
     from words import Words
 
     rng = random.Random(seed)
-    source = Words(rng, novel=0.6)
+    source = Words(rng, novel=STAGES[-1].novel)
     texts: list[str] = []
     for _ in range(samples):
         for task, make in TASKS.items():

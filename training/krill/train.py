@@ -134,10 +134,12 @@ class Shared:
         self.average = {name: tensor.detach().clone().share_memory_() for name, tensor in model.state_dict().items()}
 
     @torch.no_grad()
-    def update_average(self):
+    def update_average(self, tokens: int):
+        """After a step of `tokens` tokens."""
+        newest = 1 - curriculum.AVERAGE ** (tokens / 2048)
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point():
-                self.average[name].lerp_(tensor, 1 - curriculum.AVERAGE)
+                self.average[name].lerp_(tensor, newest)
 
 
 def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barrier, start: dict, options, stop):
@@ -191,7 +193,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         step += 1
         tokens += rows * length
         if rank == 0:
-            shared.update_average()
+            shared.update_average(rows * length)
             report.step(step, tokens, length, rows * length / (time.perf_counter() - began), shared)
             if report.due_checkpoint() or tokens >= options.total or stop.is_set():
                 save(options.out, shared, optimizer, step, tokens, options)

@@ -105,8 +105,8 @@ FRUIT = words("apples pears plums cherries lemons grapes melons onions carrots p
 
 _ONSETS = "b c d f g h k l m n p r s t v z br dr gr kr pl st tr sh ch".split()
 _SYLLABLES = [onset + vowel for onset in _ONSETS for vowel in "aeiou"]
-_ENDINGS = ["n", "r", "s", "l", "x", "m", "", "", "", "k", "th"]
-# One made-up word in five is built like an English one, so that rare tokens are met in words to be copied too.
+_ENDINGS = ["n", "r", "s", "l", "x", "m", "k", "th", *[""] * 12]
+# One made-up word in ten is built like an English one, so that rare tokens are met in words to be copied too.
 _STARTS = (
     "a ab ac al am an ap ar as be bl bu ca cl co cu de di do ea el em en ex fa fl fo fr ga gl go ha he hi ho im in "
     "ja jo ju ka le li lo ma me mi mo na ne no ob op or pa pe pl po pu qua ra re ro sa sc se sk sl sm sn so sp sw "
@@ -122,7 +122,17 @@ _SUFFIXES = (
 ).split()
 
 
+INVENTED_VALUES = 0.3  # of the words from short lists, which are mostly values to be copied: colors, jobs, months
+INVENTED_WORDS = 0.06  # of the words from long ones
+FEW_WORDS = 40  # a list under this length is short
+
 _KNOWN = (*ADJECTIVES.train, *NOUNS.train, *VERBS.train, *COLORS.train, *MONTHS.train, *JOBS.train, *STATES.train, *FRUIT.train)
+# Real words that syllables make by chance, and that the generators use as words.
+_REAL = set(
+    "base bare bite cake came care case code come cube cure date dare fire gave give have here hire home hope huge late like line lime live "
+    "love made make mate mile more move name nine none note page pale pile pole poke rare rate rice ride role rule safe sale same save side site "
+    "size sole some state store take tape tile time tire tone tube tune vote wide were tree three free".split()
+) | {word.lower() for word in _KNOWN}
 _NEVER = {
     text.lower()
     for options in (ADJECTIVES, NOUNS, VERBS, PLACES, COLORS, MONTHS, JOBS, STATES, WEATHER, FRUIT)
@@ -172,9 +182,9 @@ class _Slots(dict):
 class Words:
     """A source of words, names and numbers. `held` chooses the side of the split; `rng` is shared with the caller.
 
-    `novel` (0 to 1) is how much of training's text is invented on the spot: words put together from parts of known ones, so that
-    every rare piece of the vocabulary is met in words to be copied, and composed phrasings. What is known by heart is not copied.
-    Measuring invents words of its own as well, beside the few real ones that are kept for it.
+    `novel` (0 to 1) is how much of training's phrasing is composed on the spot instead of picked from a list. On both sides some
+    words are put together from parts of known ones: what is known by heart is not copied, and a word of measuring falls into pieces
+    that training met in other words.
     """
 
     def __init__(self, rng: random.Random, held: bool = False, novel: float = 0.0):
@@ -190,7 +200,7 @@ class Words:
 
     def pick(self, options: Forms) -> str:
         """One of the side's phrasings or words."""
-        if options.words and self.rng.random() < (0.4 if self.held else 0.4 * self.novel):
+        if options.words and self.rng.random() < (INVENTED_VALUES if len(options.train) < FEW_WORDS else INVENTED_WORDS):
             text = self.pieces()
             return text.capitalize() if options.train[0][0].isupper() else text
         if self.novel and options.wide and self.rng.random() < 0.8 * self.novel:
@@ -223,21 +233,20 @@ class Words:
         return self.pick(options).format_map(_Slots(self, given))
 
     def word(self, low: int = 2, high: int = 3) -> str:
-        """A made-up word of `low` to `high` syllables."""
-        if high > 1 and self.rng.random() < (0.4 if self.held else 0.7 * self.novel):
-            return self.pieces()
+        """A made-up word of `low` or, less often, `high` syllables."""
         while True:
-            if self.rng.random() < 0.2:
+            if high > 1 and self.rng.random() < 0.1:
                 text = self.rng.choice(_STARTS) + self.rng.choice(_MIDDLES) + self.rng.choice(_SUFFIXES)
             else:
-                text = "".join(self.rng.choice(_SYLLABLES) for _ in range(self.rng.randint(low, high))) + self.rng.choice(_ENDINGS)
-            if _held_out(text) == self.held:
+                syllables = low if self.rng.random() < 0.8 else high
+                text = "".join(self.rng.choice(_SYLLABLES) for _ in range(syllables)) + self.rng.choice(_ENDINGS)
+            if _held_out(text) == self.held and text not in _REAL:
                 return text
 
     def name(self) -> str:
-        """A made-up first name, one time in four with a second one."""
+        """A made-up first name, one time in eight with a second one."""
         first = self.word().capitalize()
-        return f"{first} {self.word(1, 2).capitalize()}" if self.chance(0.25) else first
+        return f"{first} {self.word(1, 2).capitalize()}" if self.chance(0.125) else first
 
     def place(self) -> str:
         return self.word().capitalize()

@@ -190,7 +190,8 @@ class Conversation:
         fact = rng.choice(free) if free and rng.random() < 0.5 else self.facts.add_new()
         self.asked.add(("value", fact.attribute, fact.name))
         if distractors and rng.random() < 0.5:
-            for kind in rng.sample(range(3), rng.randint(1, 2)):
+            kinds = [1, 2] if rng.random() < 0.75 else [0, rng.randint(1, 2)]
+            for kind in kinds[: rng.randint(1, 2)]:
                 self.facts.add_distractor(fact, kind)
         return fact
 
@@ -205,7 +206,7 @@ class Conversation:
     def plan_absent(self, distractors: bool) -> Callable[[], Turn]:
         rng = self.words.rng
         near = rng.choice(self.facts.all) if self.facts.all and rng.random() < 0.7 else self.facts.add_new()
-        kind = rng.randrange(3)
+        kind = rng.choice((0, 1, 1, 2, 2))
 
         def write() -> Turn:
             if kind == 0:
@@ -411,9 +412,11 @@ class Conversation:
 
     def surround(self, fact: Fact | None, number: int, room: float) -> None:
         """Adds up to `number` facts close to one, as long as they take up less than `room` tokens."""
-        for kind in range(number):
+        near = self.words.chance(0.25)
+        for index in range(number):
             before = len(self.facts.all)
-            self.facts.add_distractor(fact, kind % 3) if fact else self.facts.add_new()
+            kind = 0 if near and index == 1 else 1 + index % 2
+            self.facts.add_distractor(fact, kind) if fact else self.facts.add_new()
             room -= sum(self.cost(fact.line) for fact in self.facts.all[before:])
             if room < 0:
                 self.facts.forget(before)

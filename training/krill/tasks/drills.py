@@ -124,7 +124,7 @@ def key_value(words: Words, budget: int, measure: Measure, questions: int | None
     pairs: dict[str, str] = {}
     lines: list[str] = []
     while len(pairs) < 2 or list_room > 0:
-        key = words.near(rng.choice(list(pairs)).capitalize()) if pairs and rng.random() < 0.15 else _key(words)
+        key = words.near(rng.choice(list(pairs)).capitalize()) if pairs and rng.random() < 0.05 else _key(words)
         if key in pairs:
             continue
         value = _value(words)
@@ -141,7 +141,7 @@ def key_value(words: Words, budget: int, measure: Measure, questions: int | None
     while questions is None or len(messages) < 2 * questions:
         key, answer = rng.choice(list(pairs.items()))
         if words.chance(0.12):
-            key = words.near(rng.choice(keys).capitalize()) if words.chance(0.5) else _key(words)
+            key = words.near(rng.choice(keys).capitalize()) if words.chance(0.2) else _key(words)
             answer = pairs.get(key, ABSENT)
         question = words.fill(ASK_KEY, key=key)
         room -= measure(question) + measure(answer) + TURN_TOKENS
