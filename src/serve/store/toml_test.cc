@@ -39,6 +39,13 @@ TEST(Toml, ErrorsNameFileAndLine) {
     EXPECT_TRUE(parse_toml("", "f")->members.empty());
 }
 
+// What toml++ asserts or calls unreachable (found by fuzzing).
+TEST(Toml, WhatTheLibraryDoesNotExpectIsAnError) {
+    EXPECT_FALSE(parse_toml("[\n", "f").ok());
+    EXPECT_FALSE(parse_toml("K\xef\xb9\xbf", "f").ok());
+    EXPECT_FALSE(parse_toml("\xef\xb7\xbf = 1", "f").ok());
+}
+
 TEST(Toml, StringsComeBack) {
     std::string text;
     for (int c = 1; c < 128; ++c) text += static_cast<char>(c);
