@@ -137,12 +137,14 @@ void OutputParser::release_newlines(OutputEvents& out) {
     newlines_ = 0;
 }
 
-// Text up to the next line feed or "<"; line feeds are counted until it is known whether a tag follows them.
+// Text up to the next line feed or "<"; line feeds are counted until it is known whether a tag follows them. Where none may that
+// swallows them, they go at once.
 bool OutputParser::step_text(OutputEvents& out) {
     const std::string_view text = rest();
     if (text[0] == '\n') {
         ++newlines_;
         take(1);
+        if (state_ == State::content && !options_.parse_tools) release_newlines(out);
         return true;
     }
     if (text[0] != '<') {

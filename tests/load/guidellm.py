@@ -43,7 +43,7 @@ def main() -> int:
             "--output", f"kind=json,path={report}",
         ]  # fmt: skip
         running = subprocess.Popen(
-            command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         steps, before = [], server.seconds("engine_step")
         while running.poll() is None:
@@ -52,8 +52,8 @@ def main() -> int:
             if now[1] - before[1] > SAMPLE_SECONDS / 4:
                 steps.append(mean(before, now))
             before = now
-        if running.returncode != 0:
-            print(f"guidellm: exit {running.returncode}: {running.stderr.read()[-500:]}")
+        if running.returncode != 0 or not steps:
+            print(f"guidellm: exit {running.returncode}, {len(steps)} half seconds measured: FAIL; by hand: {' '.join(command)}")
             return 1
         step = statistics.median(steps) * 1e3
         measured = json.loads(report.read_text())["benchmarks"][0]["metrics"]
