@@ -111,6 +111,21 @@ TEST(OutputParser, Calls) {
     EXPECT_EQ(parse("a" + block(invoke("f", city)), without), "[][a" + block(invoke("f", city)) + "]");
 }
 
+// Nothing swallows them, so nobody waits for what comes next; before the text and with tools they wait.
+TEST(OutputParser, LineFeedsGoAtOnceWithoutTools) {
+    for (const bool tools : {false, true}) {
+        OutputParserOptions options;
+        options.parse_tools = tools;
+        OutputParser parser(options);
+        OutputEvents events;
+        parser.push("\n", events);
+        EXPECT_TRUE(events.empty());
+        parser.push("a\n\n", events);
+        ASSERT_EQ(events.size(), 1u);
+        EXPECT_EQ(events[0].text, tools ? "a" : "a\n\n");
+    }
+}
+
 TEST(OutputParser, SpacedTags) {
     EXPECT_EQ(chat("a\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"f\">\n<｜DSML｜ parameter name=\"x\" "
                    "string=\"true\">1</｜DSML｜ parameter>\n"
