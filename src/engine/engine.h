@@ -75,15 +75,15 @@ struct StepBatch {
     v4::TraceSink* trace = nullptr;
 };
 
-// What a step found out. Logits stay valid until the next step.
+// What a step found out. Rows and logits are the engine's and stay valid until its next step.
 struct StepReport {
     struct Row {
         int span = 0;
         std::int64_t position = 0;
         std::span<const float> logits;  // [vocab]
     };
-    std::vector<Row> rows;      // in order of spans and positions
-    std::vector<Row> mtp_rows;
+    std::span<const Row> rows;  // in order of spans and positions
+    std::span<const Row> mtp_rows;
     double seconds = 0;
 };
 
@@ -138,9 +138,9 @@ class Engine {
     Engine(std::unique_ptr<model::Checkpoint> checkpoint, EngineOptions options, const kernels::Kernels& kernels);
     friend class Step;
 
-    Result<void> compute(const StepBatch& wanted, StepReport& report, std::int64_t logits_row, std::int64_t mtp_row);
-    Result<void> compute_in_rounds(const StepBatch& batch, StepReport& report);
-    void run_mtp(const StepBatch& wanted, StepReport& report, std::int64_t mtp_row);
+    Result<void> compute(const StepBatch& wanted);
+    Result<void> compute_in_rounds(const StepBatch& batch);
+    void run_mtp(const StepBatch& wanted);
 
     EngineOptions options_;
     std::unique_ptr<model::Checkpoint> checkpoint_;
@@ -151,8 +151,12 @@ class Engine {
     std::unique_ptr<experts::Store> experts_;
     std::unique_ptr<kv::Pool> pool_;
     std::unique_ptr<v4::Context> context_;
-    v4::Batch batch_, mtp_batch_;  // kept between steps so that their memory is
+    // Of the step that runs or ran last; kept so that their memory is, and a steady step takes none.
+    v4::Batch batch_, mtp_batch_;
+    std::vector<Sequence*> sequences_;  // by span
     v4::Buffer<float> logits_, mtp_logits_;
+    std::vector<StepReport::Row> rows_, mtp_rows_;
+    std::vector<int> head_rows_;  // rows of the batch whose logits are computed
     std::span<const float> last_logits_;
     Counters counters_;
 };
@@ -178,7 +182,6 @@ class Step {
     Step() = default;
     Engine* engine_ = nullptr;
     v4::Batch* batch_ = nullptr;
-    std::vector<Sequence*> sequences_;
 };
 
 }  // namespace baleen::engine

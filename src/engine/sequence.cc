@@ -12,7 +12,9 @@ namespace baleen::engine {
 Sequence::Sequence(Engine& engine, SequenceOptions options, std::int64_t context)
     : engine_(engine), tokens_(std::move(options.prompt)), hints_(std::move(options.hints)), space_(std::move(options.space)),
       context_(context), cache_(std::make_unique<kv::SequenceCache>(engine.pool())), mtp_ready_(engine.has_mtp()) {
-    tokens_.reserve(static_cast<std::size_t>(std::min<std::int64_t>(context, static_cast<std::int64_t>(tokens_.size()) + 65536)));
+    const auto expected = std::min<std::int64_t>(context, static_cast<std::int64_t>(tokens_.size()) + 65536);
+    tokens_.reserve(static_cast<std::size_t>(expected));
+    cache_->expect(expected);
 }
 
 Sequence::~Sequence() {

@@ -45,16 +45,17 @@ Result<Step> Step::begin(Engine& engine, const StepBatch& wanted) {
     batch.tokens.clear();
     batch.positions.clear();
     batch.trace = wanted.trace;
+    engine.sequences_.clear();
     Step step;
     step.engine_ = &engine;
     step.batch_ = &batch;
     for (const StepSpan& span : wanted.spans) {
         Sequence& sequence = *span.sequence;
         if (Result<void> begun = sequence.cache().begin(span.rows); !begun.ok()) {
-            for (std::size_t i = 0; i < step.sequences_.size(); ++i) step.sequences_[i]->cache().cancel();
+            for (Sequence* earlier : engine.sequences_) earlier->cache().cancel();
             return std::move(begun).error();
         }
-        step.sequences_.push_back(&sequence);
+        engine.sequences_.push_back(&sequence);
         const std::int64_t first = sequence.computed();
         batch.spans.push_back({&sequence.cache(), first, batch.rows(), span.rows});
         for (std::int64_t t = first; t < first + span.rows; ++t) {
@@ -77,8 +78,8 @@ void Step::logits(std::span<const int> rows, float* out) {
 }
 
 void Step::commit() {
-    for (std::size_t i = 0; i < sequences_.size(); ++i) {
-        Sequence& sequence = *sequences_[i];
+    for (std::size_t i = 0; i < engine_->sequences_.size(); ++i) {
+        Sequence& sequence = *engine_->sequences_[i];
         const auto before = static_cast<std::size_t>(sequence.computed() / kv::kBlockTokens);
         sequence.cache().commit(batch_->spans[i].rows);
         if (engine_->on_seal) {
@@ -89,33 +90,34 @@ void Step::commit() {
     }
 }
 
-// One pass over the spans without captures inside.
-Result<void> Engine::compute(const StepBatch& wanted, StepReport& report, std::int64_t logits_row, std::int64_t mtp_row) {
+// One pass over the spans without captures inside. Adds to rows_ and mtp_rows_.
+Result<void> Engine::compute(const StepBatch& wanted) {
     TRY_ASSIGN(Step step, Step::begin(*this, wanted));
     step.embed();
     for (int layer = 0; layer < config().num_hidden_layers; ++layer) step.layer(layer);
 
-    std::vector<int> rows;
     const std::int64_t vocab = config().vocab_size;
+    float* const logits = logits_.data() + static_cast<std::int64_t>(rows_.size()) * vocab;
+    head_rows_.clear();
     for (std::size_t i = 0; i < wanted.spans.size(); ++i) {
         const v4::Span& span = batch_.spans[i];
         for (const int row : wanted.spans[i].logits) {
             const int at = row < 0 ? span.rows + row : row;
             if (at < 0 || at >= span.rows) continue;
-            report.rows.push_back({static_cast<int>(i), span.first_position + at,
-                                   {logits_.data() + (logits_row + static_cast<std::int64_t>(rows.size())) * vocab, static_cast<std::size_t>(vocab)}});
-            rows.push_back(span.first_row + at);
+            rows_.push_back({static_cast<int>(i), span.first_position + at,
+                             {logits + static_cast<std::int64_t>(head_rows_.size()) * vocab, static_cast<std::size_t>(vocab)}});
+            head_rows_.push_back(span.first_row + at);
         }
     }
-    step.logits(rows, logits_.data() + logits_row * vocab);
-    if (has_mtp()) run_mtp(wanted, report, mtp_row);
+    step.logits(head_rows_, logits);
+    if (has_mtp()) run_mtp(wanted);
     step.commit();
     return {};
 }
 
 // The MTP block over every position whose next token is known: the last one of the step before, and all but the last of this
 // one. Reads the backbone's streams of this step, so it runs before the next.
-void Engine::run_mtp(const StepBatch& wanted, StepReport& report, std::int64_t mtp_row) {
+void Engine::run_mtp(const StepBatch& wanted) {
     const std::int64_t width = config().hc_mult * config().hidden_size, vocab = config().vocab_size;
     v4::Batch& mtp = mtp_batch_;
     mtp.spans.clear();
@@ -123,7 +125,8 @@ void Engine::run_mtp(const StepBatch& wanted, StepReport& report, std::int64_t m
     mtp.positions.clear();
     mtp.trace = nullptr;
     float* streams = mtp.streams.need((batch_.rows() + static_cast<std::int64_t>(wanted.spans.size())) * width);
-    std::vector<int> rows;
+    float* const logits = mtp_logits_.data() + static_cast<std::int64_t>(mtp_rows_.size()) * vocab;
+    head_rows_.clear();
     for (std::size_t i = 0; i < wanted.spans.size(); ++i) {
         Sequence& sequence = *wanted.spans[i].sequence;
         if (!sequence.mtp_ready_) continue;
@@ -141,21 +144,22 @@ void Engine::run_mtp(const StepBatch& wanted, StepReport& report, std::int64_t m
         sequence.mtp_streams_.assign(here + (span.rows - 1) * width, here + span.rows * width);
         for (const std::int64_t t : wanted.spans[i].mtp_logits) {
             if (t < first || t >= first + own.rows) continue;
-            report.mtp_rows.push_back({static_cast<int>(i), t,
-                                       {mtp_logits_.data() + (mtp_row + static_cast<std::int64_t>(rows.size())) * vocab, static_cast<std::size_t>(vocab)}});
-            rows.push_back(own.first_row + static_cast<int>(t - first));
+            mtp_rows_.push_back({static_cast<int>(i), t,
+                                 {logits + static_cast<std::int64_t>(head_rows_.size()) * vocab, static_cast<std::size_t>(vocab)}});
+            head_rows_.push_back(own.first_row + static_cast<int>(t - first));
         }
         if (own.rows > 0) mtp.spans.push_back(own);
     }
     if (mtp.rows() == 0) return;
     v4::prepare(*context_, mtp);
     v4::forward_mtp(*context_, mtp);
-    v4::mtp_logits(*context_, mtp, rows, mtp_logits_.data() + mtp_row * vocab);
+    v4::mtp_logits(*context_, mtp, head_rows_, logits);
 }
 
 Result<StepReport> Engine::step(const StepBatch& batch) {
     const auto start = std::chrono::steady_clock::now();
-    StepReport report;
+    rows_.clear();
+    mtp_rows_.clear();
     std::int64_t rows = 0, logits = 0, mtp = 0;
     bool captures = false;
     for (const StepSpan& span : batch.spans) {
@@ -166,9 +170,10 @@ Result<StepReport> Engine::step(const StepBatch& batch) {
     }
     logits_.need(std::max<std::int64_t>(logits, 1) * config().vocab_size);
     if (has_mtp()) mtp_logits_.need(std::max<std::int64_t>(mtp, 1) * config().vocab_size);
-    if (!captures) TRY(compute(batch, report, 0, 0));
-    else TRY(compute_in_rounds(batch, report));
+    if (!captures) TRY(compute(batch));
+    else TRY(compute_in_rounds(batch));
 
+    StepReport report{.rows = rows_, .mtp_rows = mtp_rows_};
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ++counters_.steps;
     counters_.rows += static_cast<std::uint64_t>(rows);
@@ -180,7 +185,7 @@ Result<StepReport> Engine::step(const StepBatch& batch) {
 }
 
 // A step with captures: every round runs each span up to its next capture, or its end.
-Result<void> Engine::compute_in_rounds(const StepBatch& batch, StepReport& report) {
+Result<void> Engine::compute_in_rounds(const StepBatch& batch) {
     TRY(check_batch(*this, batch));
     struct Progress {
         std::int64_t first, end;
@@ -207,11 +212,10 @@ Result<void> Engine::compute_in_rounds(const StepBatch& batch, StepReport& repor
             origin.push_back(static_cast<int>(i));
         }
         if (round.spans.empty()) break;
-        const std::size_t had = report.rows.size(), had_mtp = report.mtp_rows.size();
-        TRY(compute(round, report, static_cast<std::int64_t>(had), static_cast<std::int64_t>(had_mtp)));
-        for (std::size_t r = had; r < report.rows.size(); ++r) report.rows[r].span = origin[static_cast<std::size_t>(report.rows[r].span)];
-        for (std::size_t r = had_mtp; r < report.mtp_rows.size(); ++r)
-            report.mtp_rows[r].span = origin[static_cast<std::size_t>(report.mtp_rows[r].span)];
+        const std::size_t had = rows_.size(), had_mtp = mtp_rows_.size();
+        TRY(compute(round));
+        for (std::size_t r = had; r < rows_.size(); ++r) rows_[r].span = origin[static_cast<std::size_t>(rows_[r].span)];
+        for (std::size_t r = had_mtp; r < mtp_rows_.size(); ++r) mtp_rows_[r].span = origin[static_cast<std::size_t>(mtp_rows_[r].span)];
         for (const int i : origin) {
             Sequence& sequence = *batch.spans[static_cast<std::size_t>(i)].sequence;
             const auto& wanted = batch.spans[static_cast<std::size_t>(i)].captures;
@@ -222,8 +226,8 @@ Result<void> Engine::compute_in_rounds(const StepBatch& batch, StepReport& repor
     const auto order = [](const StepReport::Row& a, const StepReport::Row& b) {
         return a.span != b.span ? a.span < b.span : a.position < b.position;
     };
-    std::stable_sort(report.rows.begin(), report.rows.end(), order);
-    std::stable_sort(report.mtp_rows.begin(), report.mtp_rows.end(), order);
+    std::stable_sort(rows_.begin(), rows_.end(), order);
+    std::stable_sort(mtp_rows_.begin(), mtp_rows_.end(), order);
     return {};
 }
 

@@ -32,6 +32,8 @@ struct Run {
 class SequenceCache {
   public:
     explicit SequenceCache(Pool& pool);
+    // Makes room to name the blocks of so many tokens, so that steps up to there take no memory.
+    void expect(std::int64_t tokens) { blocks_.reserve(static_cast<std::size_t>(tokens / kBlockTokens + 2)); }
     ~SequenceCache();
     SequenceCache(const SequenceCache&) = delete;
     SequenceCache& operator=(const SequenceCache&) = delete;

@@ -82,8 +82,8 @@ void select_entries(Context& context, const Batch& batch, LayerIndex layer, cons
     const bool traced = batch.trace != nullptr;
     if (most > topk || traced) prepare_queries(context, batch, weights, query_rank, hidden);
 
-    // One row of scores per member, or per row when someone wants to see them.
-    float* scores = context.work.scores.need((traced ? rows : context.team.size()) * std::max<std::int64_t>(most, 1));
+    // One row of scores per member, with room for the next 16,384 entries too, or per row when someone wants to see them.
+    float* scores = context.work.scores.need(traced ? rows * std::max<std::int64_t>(most, 1) : context.team.size() * (((most >> 14) + 1) << 14));
     const tensor::KeyLayout layout = context.config.key_layout(context.official());
     for (const Span& span : batch.spans) {
         if (context.profile != nullptr) {

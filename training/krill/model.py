@@ -505,5 +505,38 @@ class Krill(nn.Module):
             gate.bias += speed * (counts.mean() - counts).sign()
 
 
+def layer_name(name: str) -> tuple[int, str] | None:
+    """Number and rest of the name of a backbone layer's parameter."""
+    first, _, rest = name.partition(".")
+    if first != "layers":
+        return None
+    number, _, rest = rest.partition(".")
+    return int(number), rest
+
+
+def deepen(named: dict[str, torch.Tensor], origins: list[int | None], fresh: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`named`, values by name of a parameter, for a model with more layers: layer i continues layer origins[i] or is new (None), with
+    the values in `fresh`, which has the new model's names."""
+    deeper = {}
+    for name, value in fresh.items():
+        layer = layer_name(name)
+        if layer is None:
+            deeper[name] = named[name]
+        elif (origin := origins[layer[0]]) is not None:
+            deeper[name] = named[f"layers.{origin}.{layer[1]}"]
+        else:
+            deeper[name] = value
+    return deeper
+
+
+@torch.no_grad()
+def silence(block: Block) -> None:
+    """Makes a new layer pass the streams on as they are, but for a hundredth that they mix: its sublayers return zero and learn from there."""
+    for matrix in (block.attn.wo_b.weight, block.ffn.experts.w2, block.ffn.shared_experts.w2):
+        matrix.zero_()
+    for mixing in (block.hc_attn, block.hc_ffn):
+        mixing.base[8:] = (torch.eye(4) * 6).flatten()
+
+
 def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 import batches
 import curriculum
 from batches import TASK_NAMES, make_batch, step_shape
-from model import Config, Krill
+from model import Config, Krill, deepen, silence
 from optim import Optimizer
 from tokenizer import Vocabulary
 
@@ -35,17 +35,19 @@ from tokenizer import Vocabulary
 _TASK_WEIGHTS = torch.tensor([1.0] + [float(curriculum.TASK_WEIGHT.get(name, 1)) for name in TASK_NAMES])
 
 
-def decay_at(tokens: int) -> tuple[float, float] | None:
-    return next((window for window in curriculum.DECAYS if window[0] <= tokens < window[1]), None)
-
-
 def rate_at(tokens: int) -> float:
     """Share of the full learning rate: warm-up, level, linear decay, and again."""
-    began = max((end for _, end in curriculum.DECAYS if end <= tokens), default=0)
+    began = max((end for _, end, _ in curriculum.DECAYS if end <= tokens), default=0)
     rate = min(1.0, (tokens - began) / curriculum.WARMUP + 0.01)
-    if window := decay_at(tokens):
-        rate *= max(curriculum.MIN_RATE, (window[1] - tokens) / (window[1] - window[0]))
+    for start, end, height in curriculum.DECAYS:
+        if start <= tokens < end:
+            rate *= max(curriculum.MIN_RATE, height * (end - tokens) / (end - start))
     return rate
+
+
+def trains_mtp(tokens: int) -> bool:
+    """Late in every decay."""
+    return any(start <= tokens < end for start, end, _ in curriculum.DECAYS) and rate_at(tokens) < curriculum.MTP_BELOW
 
 
 def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, rank: int, workers: int):
@@ -80,7 +82,7 @@ def losses(model: Krill, batch: batches.Batch, trained: int, generator: torch.Ge
     answers = len(answer_at)
 
     select = trained >= curriculum.SELECT_FROM
-    with_mtp = decay_at(trained) is not None
+    with_mtp = trains_mtp(trained)
     # The indexer is taught at some positions only: half of them where answers begin, half anywhere.
     queries = torch.randint(0, length, (rows, max(16, length // 16)), generator=generator)
     for row in range(rows):
@@ -169,7 +171,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
 
     report = Report(options, start) if rank == 0 else None
     model.train()
-    while tokens < options.total:
+    while tokens < start["until"]:
         rows, length = step_shape(options.seed, step, tokens)
         batch = queue.get()
         began = time.perf_counter()
@@ -195,7 +197,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         if rank == 0:
             shared.update_average(rows * length)
             report.step(step, tokens, length, rows * length / (time.perf_counter() - began), shared)
-            if report.due_checkpoint() or tokens >= options.total or stop.is_set():
+            if report.due_checkpoint() or tokens >= start["until"] or stop.is_set():
                 save(options.out, shared, optimizer, step, tokens, options)
                 stop_now = stop.is_set()
                 report.checkpoint(shared, step, tokens)
@@ -321,29 +323,40 @@ def main(arguments: list[str]):
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(1)
-    model = Krill(Config(**curriculum.MODEL))
-    optimizer = Optimizer(model, options.workers)
-    start = {"step": 0, "tokens": 0}
-    average = None
-    checkpoint = options.out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=False)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = {"step": state["step"], "tokens": state["tokens"]}
-        average = state.get("average")
-        print(f"going on from {checkpoint}: {state['tokens'] / 1e6:.1f}M tokens", flush=True)
-    optimizer.share_memory()
-    shared = Shared(model, options.workers)
-    for name, tensor in (average or {}).items():
-        shared.average[name].copy_(tensor)
     context = mp.get_context("spawn")
-    barrier = context.Barrier(options.workers)
     stop = context.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: (print("saving and stopping", flush=True), stop.set()))
+    for until in [start for start, _ in curriculum.LAYERS[1:] if start < options.total] + [options.total]:
+        if not stop.is_set():
+            run(options, until, context, stop)
+
+
+def run(options, until: float, context, stop) -> None:
+    """Goes on from the last checkpoint, or from nothing, until so many tokens; in between the model keeps its layers."""
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(1)
+    checkpoint = options.out / "checkpoint.pt"
+    state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
+    start = {"step": 0, "tokens": 0, "until": until}
+    if state:
+        start |= {"step": state["step"], "tokens": state["tokens"]}
+        print(f"going on from {checkpoint}: {state['tokens'] / 1e6:.1f}M tokens", flush=True)
+    if start["tokens"] >= until:
+        return
+    model = Krill(Config(**curriculum.model_at(start["tokens"])))
+    optimizer = Optimizer(model, options.workers)
+    if state:
+        if tuple(state["config"]["compress_ratios"]) != model.config.compress_ratios:
+            state = deepened(state, model, optimizer)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    optimizer.share_memory()
+    shared = Shared(model, options.workers)
+    if state:
+        for name, tensor in state["average"].items():
+            shared.average[name].copy_(tensor)
+    barrier = context.Barrier(options.workers)
     workers = [
         context.Process(target=_worker, args=(rank, options.workers, shared, optimizer, barrier, start, options, stop))
         for rank in range(options.workers)
@@ -357,6 +370,26 @@ def main(arguments: list[str]):
                 for other in workers:
                     other.kill()
                 raise SystemExit(f"a worker ended with {process.exitcode}; the last checkpoint stands")
+
+
+def deepened(state: dict, model: Krill, optimizer: Optimizer) -> dict:
+    """The state of a checkpoint for `model`, which has more layers; both are fresh."""
+    origins = next(
+        ([origin for _, origin in layers] for _, layers in curriculum.LAYERS if tuple(r for r, _ in layers) == model.config.compress_ratios)
+    )
+    if sum(origin is not None for origin in origins) != len(state["config"]["compress_ratios"]):
+        raise SystemExit(f"the checkpoint's layers {state['config']['compress_ratios']} are not those that LAYERS continues")
+    for block, origin in zip(model.layers, origins):
+        if origin is None:
+            silence(block)
+    fresh = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    own = optimizer.state_dict()
+    moments = {part: deepen(state["optimizer"][part], origins, own[part]) for part in ("first", "second")}
+    return state | {
+        "model": deepen(state["model"], origins, fresh),
+        "average": deepen(state["average"], origins, fresh),
+        "optimizer": {"steps": state["optimizer"]["steps"]} | moments,
+    }
 
 
 if __name__ == "__main__":
