@@ -19,6 +19,7 @@ FIGURES = ROOT / "docs/figures"
 DEPTHS = "0,1024,8192,32768,131072,1048448"
 BATCHES = "1,2,4,8,16"
 PROMPTS = "512,2048"
+SLICES = "0,131072"
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 48
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
         "depth": bench(options.baleen, *model, "--fill", "random", "--test", f"decode:{options.depths}", "--extrapolate", "flash", "--extrapolate", "pro"),
         "batch": bench(options.baleen, *model, "--test", f"batch:{BATCHES}"),
         "prefill": bench(options.baleen, *model, "--test", f"prefill:{PROMPTS}"),
+        "slice": bench(options.baleen, *model, "--fill", "random", "--operations", "--test", f"slice:{SLICES}"),
         "kernels": bench(options.baleen, "--kernels"),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -139,11 +139,11 @@ int run(const Options& options) {
     }
     const auto directory = resolve_model(options.model);
     if (!directory.ok()) return fail(directory.error());
-    std::int64_t context = 0, sequences = 1, together = 0;  // depths of decode stand side by side
+    std::int64_t context = 0, sequences = 1, together = 0;  // depths of decode and slices stand side by side
     for (const eval::BenchTest& test : tests) {
         const bool batch = test.kind == eval::BenchTest::Kind::batch;
         context = std::max(context, (batch ? 1 : test.value) + 4096);
-        if (test.kind == eval::BenchTest::Kind::decode) together += test.value + 4096;
+        if (test.kind == eval::BenchTest::Kind::decode || test.kind == eval::BenchTest::Kind::slice) together += test.value + 4096;
         if (batch) sequences = std::max(sequences, test.value);
     }
     const bool talk = isatty(STDERR_FILENO) != 0;
@@ -193,9 +193,9 @@ Command add_bench(CLI::App& root) {
     auto options = std::make_shared<Options>();
     CLI::App* app = root.add_subcommand("bench", "Measure prefill, decode and batch speed beside the machine's ceilings");
     app->add_option("--model", options->model, "model directory, or krill")->capture_default_str();
-    app->add_option("--test", options->tests, "prefill:N[,N...], decode:DEPTH[,...] or batch:B[,...]; repeatable (prefill:512 and decode:0)");
+    app->add_option("--test", options->tests, "prefill:N[,N...], decode:DEPTH[,...], batch:B[,...] or slice:DEPTH[,...]; repeatable (prefill:512 and decode:0)");
     app->add_option("--threads", options->threads, "threads (default: one a core this process may use)");
-    app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, 30 steps)");
+    app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts or slices, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
     app->add_option("--fill", options->fill, "what stands before a decoded token: real (computed, slow at depth) or random (entries drawn)")

@@ -48,10 +48,14 @@ double median(std::vector<double> values) {
     return values.empty() ? 0 : values[values.size() / 2];
 }
 
+constexpr std::string_view kKinds[] = {"prefill", "decode", "batch", "slice"};  // by BenchTest::Kind
+
 std::string label(const BenchTest& test) {
-    constexpr std::string_view kNames[] = {"prefill", "decode", "batch"};
-    return fmt::format("{}:{}", kNames[static_cast<int>(test.kind)], test.value);
+    return fmt::format("{}:{}", kKinds[static_cast<int>(test.kind)], test.value);
 }
+
+// Depths of these take turns, so that a machine that changes speed changes it for all of them.
+bool takes_turns(BenchTest::Kind kind) { return kind == BenchTest::Kind::decode || kind == BenchTest::Kind::slice; }
 
 // One test's repetitions, paired with ceilings.
 class Measurement {
@@ -66,24 +70,22 @@ class Measurement {
             case BenchTest::Kind::prefill: result_.batch = 1; return Ok{};
             case BenchTest::Kind::decode: return start_sequences(1, test_.value);
             case BenchTest::Kind::batch: return start_sequences(static_cast<int>(test_.value), 0);
+            case BenchTest::Kind::slice: return start_sequences(test_.value > 0 ? 1 : 0, test_.value);
         }
         return Ok{};
     }
-    int repetitions() const { return options_.repetitions > 0 ? options_.repetitions : test_.kind == BenchTest::Kind::prefill ? 5 : 30; }
-    Result<void> repeat(bool counts) {
-        if (test_.kind != BenchTest::Kind::prefill) return step(counts);
-        return counts ? prefill() : Ok{};
-    }
+    int repetitions() const { return options_.repetitions > 0 ? options_.repetitions : long_ ? 5 : 30; }
+    Result<void> repeat(bool counts) { return !long_ || counts ? measure(counts) : Ok{}; }
 
     // The same by operation, without counting it anywhere else.
     Result<void> profile() {
-        const int times = test_.kind == BenchTest::Kind::prefill ? 1 : 10;
+        const int times = long_ ? 1 : 10;
         v4::Profile profile;
         engine_.context().profile = &profile;
         Result<void> done;
         for (int i = 0; i < times && done.ok(); ++i) {
             profile.last = std::chrono::steady_clock::now();
-            done = test_.kind == BenchTest::Kind::prefill ? prefill(false) : step(false);
+            done = measure(false);
             profile.lap(v4::Operation::other);
         }
         engine_.context().profile = nullptr;
@@ -107,7 +109,7 @@ class Measurement {
         result_.gflop_s = median(gflop_s_);
         result_.share_of_read = median(share_of_read_);
         result_.share_of_dot = median(share_of_dot_);
-        if (test_.kind != BenchTest::Kind::decode) return result_;
+        if (!takes_turns(test_.kind)) return result_;
         std::vector<double> ratios;
         for (std::size_t i = 0; i < std::min(first.size(), ms_.size()); ++i) ratios.push_back(ms_[i] / first[i]);
         result_.of_first = median(std::move(ratios));
@@ -115,6 +117,11 @@ class Measurement {
     }
 
   private:
+    Result<void> measure(bool counts) {
+        if (test_.kind == BenchTest::Kind::prefill) return prefill(counts);
+        return test_.kind == BenchTest::Kind::slice ? slice(counts) : step(counts);
+    }
+
     std::vector<TokenId> random_tokens(std::int64_t count) {
         std::vector<TokenId> tokens;
         for (std::int64_t i = 0; i < count; ++i)
@@ -144,7 +151,7 @@ class Measurement {
         return ceilings_.back();
     }
 
-    Result<void> prefill(bool counts = true) {
+    Result<void> prefill(bool counts) {
         TRY_ASSIGN(std::unique_ptr<Sequence> sequence, engine_.start({.prompt = random_tokens(test_.value)}));
         const engine::Counters before = engine_.counters();
         const auto start = std::chrono::steady_clock::now();
@@ -187,8 +194,27 @@ class Measurement {
         return Ok{};
     }
 
+    // A step's worth of a prompt after the depth, every time at the same place: on a fork, which shares the blocks.
+    Result<void> slice(bool counts) {
+        const int rows = engine_.options().rows_per_step;
+        std::unique_ptr<Sequence> sequence;
+        if (test_.value == 0) {
+            TRY_ASSIGN(sequence, engine_.start({.prompt = random_tokens(rows)}));
+        } else {
+            sequence = sequences_[0]->fork();
+            for (const TokenId token : random_tokens(rows - sequence->pending())) TRY(sequence->append(token));
+        }
+        StepBatch batch;
+        batch.spans.push_back({sequence.get(), rows, RowKind::prompt, {-1}, {}, {}});
+        const std::uint64_t before = engine_.counters().experts_touched;
+        TRY_ASSIGN(const engine::StepReport report, engine_.step(batch));
+        if (counts) note(report.seconds, rows, 1, 1, engine_.counters().experts_touched - before, ceilings());
+        return Ok{};
+    }
+
     Engine& engine_;
     BenchTest test_;
+    const bool long_ = test_.kind == BenchTest::Kind::prefill || test_.kind == BenchTest::Kind::slice;  // no warm-up, few repetitions
     const BenchOptions& options_;
     std::vector<Ceilings>& ceilings_;
     std::mt19937_64 random_;
@@ -215,23 +241,21 @@ std::int64_t head_macs(const model::Weights& weights) { return weights.head.rows
 
 Result<std::vector<BenchTest>> parse_tests(std::string_view text) {
     const auto bad = [&](std::string_view why) {
-        return invalid_argument(fmt::format("--test {}: {}; e.g. prefill:512,2048 or decode:0,1024 or batch:1,8", text, why));
+        return invalid_argument(fmt::format("--test {}: {}; e.g. prefill:512,2048, decode:0,1024, batch:1,8 or slice:0,131072", text, why));
     };
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos) return bad("no ':'");
     const std::string_view kind = text.substr(0, colon);
-    BenchTest test;
-    if (kind == "prefill") test.kind = BenchTest::Kind::prefill;
-    else if (kind == "decode") test.kind = BenchTest::Kind::decode;
-    else if (kind == "batch") test.kind = BenchTest::Kind::batch;
-    else return bad("the kind is prefill, decode or batch");
+    const auto known = std::find(std::begin(kKinds), std::end(kKinds), kind);
+    if (known == std::end(kKinds)) return bad("the kind is prefill, decode, batch or slice");
+    BenchTest test{.kind = static_cast<BenchTest::Kind>(known - std::begin(kKinds))};
     std::vector<BenchTest> tests;
     for (std::string_view rest = text.substr(colon + 1);;) {
         const std::size_t comma = rest.find(',');
         const std::string_view number = rest.substr(0, comma);
         const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), test.value);
         if (error != std::errc{} || end != number.data() + number.size()) return bad("not a number");
-        const std::int64_t least = test.kind == BenchTest::Kind::decode ? 0 : 1;
+        const std::int64_t least = takes_turns(test.kind) ? 0 : 1;
         const std::int64_t most = test.kind == BenchTest::Kind::batch ? 256 : 1 << 20;
         if (test.value < least || test.value > most) return bad(fmt::format("{} is not between {} and {}", test.value, least, most));
         tests.push_back(test);
@@ -247,8 +271,7 @@ Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& test
     std::vector<Ceilings> ceilings;
     measure_ceilings(engine);  // touches the pages once
     for (std::size_t begin = 0, end; begin < tests.size(); begin = end) {
-        // Depths of decode take turns, so that a machine that changes speed changes it for all of them.
-        for (end = begin + 1; end < tests.size() && tests[begin].kind == BenchTest::Kind::decode && tests[end].kind == tests[begin].kind;) ++end;
+        for (end = begin + 1; end < tests.size() && takes_turns(tests[begin].kind) && tests[end].kind == tests[begin].kind;) ++end;
         std::vector<std::unique_ptr<Measurement>> group;
         for (std::size_t i = begin; i < end; ++i) {
             if (options.progress) options.progress(label(tests[i]));

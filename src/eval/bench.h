@@ -17,8 +17,9 @@ namespace baleen::eval {
 // prefill:N   a prompt of N random tokens, in steps of rows_per_step
 // decode:D    single tokens after D random ones; several depths take turns, step by step
 // batch:B     one token each of B sequences a step, distinct contexts
+// slice:D     one full step (rows_per_step tokens) of a prompt after D random tokens; several depths take turns, slice by slice
 struct BenchTest {
-    enum class Kind : std::uint8_t { prefill, decode, batch };
+    enum class Kind : std::uint8_t { prefill, decode, batch, slice };
     Kind kind = Kind::decode;
     std::int64_t value = 0;
 };
@@ -53,7 +54,7 @@ struct BenchResult {
     double share_of_read = 0;  // gb_s of a repetition over the read ceiling measured next to it, median
     double share_of_dot = 0;
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
-    double of_first = 0;  // decode: time of a step over that of the run's first depth next to it, median; 0 for other tests
+    double of_first = 0;  // decode, slice: time of a step over that of the run's first depth next to it, median; 0 for other tests
     int repetitions = 0;
     std::vector<OperationResult> operations;  // if asked for, of `ms`
 };
@@ -69,7 +70,7 @@ struct BenchOptions {
     // Whether depths above kFillBase are drawn instead of computed (fill.h).
     bool fill_random = false;
     bool operations = false;  // measure them too
-    int repetitions = 0;  // 0: by kind, 5 prompts or 30 steps
+    int repetitions = 0;  // 0: by kind, 5 prompts or slices, or 30 steps
     std::uint64_t seed = 1;
     std::function<void(std::string_view)> progress;
 };

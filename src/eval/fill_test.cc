@@ -69,5 +69,29 @@ TEST(Bench, DepthsTakeTurns) {
     EXPECT_EQ(report->results[0].of_first, 1);
 }
 
+TEST(Bench, SlicesStayAtTheirDepths) {
+    const auto engine = open_tiny(64);
+    const std::int64_t free = engine->pool().free_blocks();
+    BenchOptions options;
+    options.fill_random = true;
+    options.repetitions = 2;
+    options.operations = true;
+    const auto report = run_bench(*engine, *parse_tests("slice:0,300,2048"), options);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    ASSERT_EQ(report->results.size(), 3u);
+    const std::int64_t depths[] = {0, 300, 2048};
+    for (std::size_t i = 0; i < 3; ++i) {
+        const BenchResult& result = report->results[i];
+        EXPECT_EQ(result.depth, depths[i]);
+        EXPECT_EQ(result.tokens, engine->options().rows_per_step);
+        EXPECT_EQ(result.repetitions, 2);
+        EXPECT_GT(result.of_first, 0);
+        EXPECT_FALSE(result.operations.empty());
+    }
+    EXPECT_EQ(engine->pool().free_blocks(), free);
+    EXPECT_FALSE(parse_tests("slices:0").ok());
+    EXPECT_FALSE(parse_tests("slice:-1").ok());
+}
+
 }  // namespace
 }  // namespace baleen::eval
