@@ -8,8 +8,8 @@
 // set.
 //
 // Up to 16 inputs: weights are decoded in registers, three or four rows together; a core decodes 11 bytes of fp8 a cycle
-// (fp8_bytes.inl; 6 with tables of words), twice what memory brings. More than eight inputs are taken in two halves, for which rows
-// are decoded again, from L1: a panel would have memory and arithmetic wait for each other. Many inputs: a panel of decoded rows is
+// (fp8_bytes.inl; 6 with tables of words), twice what memory brings. More than four inputs (bf16: eight) are taken in groups, for
+// which rows are decoded again, from L1: a panel would have memory and arithmetic wait for each other. Many inputs: a panel of decoded rows is
 // multiplied in tiles of 6 x 4, 24 vdpbf16ps for 10 loads. Each accumulator sees the same columns in the same order either way.
 #include "kernels/avx512bf16/avx512bf16.h"
 
@@ -33,7 +33,16 @@ constexpr int kStep = 32;    // columns of one vdpbf16ps
 constexpr int kBlock = 128;  // columns under one fp8 scale
 constexpr int kTileRows = 6, kTileInputs = 4;
 constexpr int kDirectInputs = 16;  // up to so many, weights are decoded in registers
-constexpr int kDirectGroup = 8;    // inputs at once there
+
+// Inputs at once there. Of fp8 four, with four rows: eight with two rows do as many products for a decoded weight, but are an eighth slower.
+constexpr int direct_group_of(WeightFormat format) { return format == WeightFormat::fp8 ? 4 : 8; }
+// `count` inputs in as few groups as will do, of sizes as equal as can be: inputs of group g, the larger groups first.
+struct Groups {
+    int count, groups;
+    Groups(WeightFormat format, int count) : count(count), groups((count + direct_group_of(format) - 1) / direct_group_of(format)) {}
+    int size(int g) const { return count / groups + (g < count % groups); }
+    int largest() const { return size(0); }
+};
 
 constexpr std::int64_t bytes_of_columns(WeightFormat format, std::int64_t columns) {
     return format == WeightFormat::fp8 ? columns : format == WeightFormat::fp4 ? columns / 2 : columns * 2;
@@ -140,19 +149,19 @@ void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
 
 template <WeightFormat format, int R>
 void direct_inputs(const Job& job, std::int64_t r) {
-    const int count = job.x.count, half = count > kDirectGroup ? (count + 1) / 2 : count;
-    direct_group<format, R, true>(job, r, 0, half);
-    if (half < count) direct_group<format, R, false>(job, r, half, count - half);
+    const Groups groups(format, job.x.count);
+    direct_group<format, R, true>(job, r, 0, groups.size(0));
+    for (int g = 1, first = groups.size(0); g < groups.groups; first += groups.size(g), ++g)
+        direct_group<format, R, false>(job, r, first, groups.size(g));
 }
 
 // Puts the inputs where direct() walks through them in one stream: rows of inputs as they come are often a multiple of 4 KiB apart,
 // and eight of them would fight for one place in L1.
-void deal_inputs(const Job& job) {
-    const int count = job.x.count, half = count > kDirectGroup ? (count + 1) / 2 : count;
+void deal_inputs(const Job& job, const Groups& groups) {
     std::uint16_t* out = job.dealt;
-    for (int first = 0, group = half; first < count; first += group, group = count - half)
+    for (int g = 0, first = 0; g < groups.groups; first += groups.size(g), ++g)
         for (std::int64_t k = 0; k < job.w.cols; k += kStep)
-            for (int j = 0; j < group; ++j, out += kStep)
+            for (int j = 0; j < groups.size(g); ++j, out += kStep)
                 _mm512_storeu_si512(out, _mm512_loadu_si512(job.x.bf16 + (first + j) * job.x.bf16_stride + k));
 }
 
@@ -233,13 +242,10 @@ template <WeightFormat format>
 void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
     std::int64_t r = begin;
     if (const int count = job.x.count; count <= kDirectInputs) {
-        const int group = count > kDirectGroup ? (count + 1) / 2 : count;
-        if (group <= 4)
+        if (Groups(format, count).largest() <= 4)
             for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
-        else if (format == WeightFormat::bf16)
-            for (; r + 3 <= end; r += 3) direct_inputs<format, 3>(job, r);
         else
-            for (; r + 2 <= end; r += 2) direct_inputs<format, 2>(job, r);
+            for (; r + 3 <= end; r += 3) direct_inputs<format, 3>(job, r);
         for (; r < end; ++r) direct_inputs<format, 1>(job, r);
         return;
     }
@@ -283,7 +289,7 @@ void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin,
                   reinterpret_cast<std::uint16_t*>(memory + waiting),
                   reinterpret_cast<std::uint16_t*>(memory + waiting) + panel,
                   stride};
-    if (dealt > 0) deal_inputs(job);
+    if (dealt > 0) deal_inputs(job, {format, x.count});
     if constexpr (format == WeightFormat::bf16) return segment<format>(job, row_begin, row_end, panel_rows);
     for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
         end = smaller(row_end, (begin / 128 + 1) * 128);
