@@ -81,7 +81,7 @@ STAGES = (
     Stage(28 * M, {512: 0.4, 1024: 0.35, 2048: 0.15, 4096: 0.1}, 8192, 0.5, _with_drills(0.1), SKILLS, 0.6),
 )
 
-TOTAL = 63 * M
+TOTAL = 61 * M
 # Windows of tokens, (start, end, height): the learning rate falls from `height` to MIN_RATE of its full value; after one that is not the
 # last it is warmed up again. Below half of it steps of 8,192 tokens learn more than they forget. The model is fit for use at the end of each.
 DECAYS = ((19 * M, 28 * M, 1.0), (28 * M, TOTAL, 0.45))

@@ -19,12 +19,18 @@ _NEWTON_SCHULZ = (
     (3.5056, -2.6267, 0.5257),
     (2.4901, -1.8343, 0.4368),
 )
+_LEAST = 1e-9
 _MOMENTUM = 0.95
 _ADAM_EPS = 1e-8
 
 
 def orthogonalize(x: torch.Tensor) -> torch.Tensor:
-    """The nearest orthogonal matrices, roughly, of [n, rows, columns], by Newton-Schulz iteration in their type."""
+    """The nearest orthogonal matrices, roughly, of [n, rows, columns], by Newton-Schulz iteration in their type; zero for a matrix
+    without an element of _LEAST, like the gradient of an expert that nobody chooses."""
+    # Brought to about one, by powers of two, which round nothing: squares of squares of small numbers are zero.
+    size = x.abs().amax(dim=(1, 2), keepdim=True).float()
+    power = torch.ldexp(torch.ones_like(size), -torch.frexp(size).exponent)
+    x = x * torch.where(size > _LEAST, power, 0).to(x.dtype)
     tall = x.shape[1] > x.shape[2]
     for step, (a, b, c) in enumerate(_NEWTON_SCHULZ):
         gram = torch.bmm(x.mT, x) if tall else torch.bmm(x, x.mT)

@@ -177,6 +177,9 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         began = time.perf_counter()
         generator = torch.Generator().manual_seed(hash((options.seed, step, rank)) & 0x7FFFFFFF)
         loss, facts = losses(model, batch, tokens, generator, count_answers, workers)
+        if not torch.isfinite(loss):
+            print(f"the loss of step {step} is {loss.item()}: stopping, the last checkpoint stands", flush=True)
+            os._exit(1)
         loss.backward()
         for parameter, view in zip(parameters, views):
             if parameter.grad is None:

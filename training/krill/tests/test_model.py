@@ -293,6 +293,12 @@ class Optimisation(unittest.TestCase):
             aligned = (turned * (u @ v)).sum((1, 2)) / min(shape[1:])  # 1 where it is the nearest orthogonal matrix
             self.assertGreater(aligned.min(), 0.8)
         self.assertFalse(orthogonalize(torch.zeros(1, 32, 32)).isnan().any())
+        for dtype in (torch.float32, torch.bfloat16):
+            large = torch.randn(4, 32, 48)
+            for scale in (1e-3, 1e-8, 1e-12, 1e-20, 1e-36):  # beside an ordinary one: each for itself
+                turned = orthogonalize(torch.cat([large, large * scale]).to(dtype)).float()
+                self.assertLess(turned.abs().max(), 1.3, scale)
+                self.assertEqual(bool(turned[4:].any()), scale > 1e-9, scale)
 
     def test_workers_do_what_one_does(self):
         models = [small_model() for _ in range(2)]
