@@ -19,6 +19,9 @@ _NEWTON_SCHULZ = (
     (3.5056, -2.6267, 0.5257),
     (2.4901, -1.8343, 0.4368),
 )
+# All but the last see their argument shrunk by this: bfloat16 rounds a value at the upper end beyond it, where the next polynomial
+# throws it far out. Without it half of all matrices had a singular value above 1.3, up to 38.
+_SAFETY = 1.02
 _LEAST = 1e-9
 _MOMENTUM = 0.95
 _ADAM_EPS = 1e-8
@@ -33,6 +36,8 @@ def orthogonalize(x: torch.Tensor) -> torch.Tensor:
     x = x * torch.where(size > _LEAST, power, 0).to(x.dtype)
     tall = x.shape[1] > x.shape[2]
     for step, (a, b, c) in enumerate(_NEWTON_SCHULZ):
+        if step + 1 < len(_NEWTON_SCHULZ):
+            a, b, c = a / _SAFETY, b / _SAFETY**3, c / _SAFETY**5
         gram = torch.bmm(x.mT, x) if tall else torch.bmm(x, x.mT)
         if step == 0:  # the root of the Gram matrix's norm is the nearest cheap bound of the largest singular value
             bound = gram.float().norm(dim=(1, 2), keepdim=True).sqrt() * 1.02 + 1e-20

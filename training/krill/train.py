@@ -37,17 +37,14 @@ _TASK_WEIGHTS = torch.tensor([1.0] + [float(curriculum.TASK_WEIGHT.get(name, 1))
 
 def rate_at(tokens: int) -> float:
     """Share of the full learning rate: warm-up, level, linear decay, and again."""
-    began = max((end for _, end, _ in curriculum.DECAYS if end <= tokens), default=0)
-    rate = min(1.0, (tokens - began) / curriculum.WARMUP + 0.01)
-    for start, end, height in curriculum.DECAYS:
-        if start <= tokens < end:
-            rate *= max(curriculum.MIN_RATE, height * (end - tokens) / (end - start))
-    return rate
+    began = max((end for _, end, _, _ in curriculum.DECAYS if end <= tokens), default=0)
+    share = next((high + (low - high) * (tokens - start) / (end - start) for start, end, high, low in curriculum.DECAYS if start <= tokens < end), 1.0)
+    return share * min(1.0, (tokens - began) / curriculum.WARMUP + 0.01)
 
 
 def trains_mtp(tokens: int) -> bool:
     """Late in every decay."""
-    return any(start <= tokens < end for start, end, _ in curriculum.DECAYS) and rate_at(tokens) < curriculum.MTP_BELOW
+    return any(start <= tokens < end for start, end, _, _ in curriculum.DECAYS) and rate_at(tokens) < curriculum.MTP_BELOW
 
 
 def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, rank: int, workers: int):

@@ -1,6 +1,7 @@
 """The model: fused against plain, against the project's golden files, causal, exported and read back; and its optimiser."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import sys
@@ -15,7 +16,7 @@ import check_engine
 import export
 import formats
 from formats import Rounding
-from model import Config, Krill, parameter_count, rope_frequencies, rotations
+from model import Config, Krill, deepen, parameter_count, rope_frequencies, rotations, silence
 from ops import Fused
 from optim import Optimizer, orthogonalize
 from plain import Plain
@@ -276,6 +277,26 @@ class Export(unittest.TestCase):
         self.assertFalse(report["ok"])
 
 
+class Deepening(unittest.TestCase):
+    def test_new_layers_change_next_to_nothing(self):
+        model = small_model().eval()
+        origins = [0, None, 1, 2, None, 3]
+        torch.manual_seed(9)
+        deeper = Krill(dataclasses.replace(SMALL, compress_ratios=(0, 0, 4, 128, 4, 4))).eval()
+        for block, origin in zip(deeper.layers, origins):
+            if origin is None:
+                silence(block)
+        fresh = {name: tensor.clone() for name, tensor in deeper.state_dict().items()}
+        deeper.load_state_dict(deepen(model.state_dict(), origins, fresh))
+        inputs = example() | {"index_queries": None}
+        with torch.no_grad():
+            before, after = model(**inputs), deeper(**inputs)
+        for old, new in ((before.logits, after.logits), (before.mtp_logits, after.mtp_logits)):
+            self.assertLess((old - new).norm() / old.norm(), 0.05)
+        fresh_logits = Krill(deeper.config).eval()(**inputs).logits
+        self.assertGreater((before.logits - fresh_logits).norm() / before.logits.norm(), 0.5)
+
+
 class Optimisation(unittest.TestCase):
     def gradients(self, model: Krill, workers: int, seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
@@ -293,6 +314,9 @@ class Optimisation(unittest.TestCase):
             aligned = (turned * (u @ v)).sum((1, 2)) / min(shape[1:])  # 1 where it is the nearest orthogonal matrix
             self.assertGreater(aligned.min(), 0.8)
         self.assertFalse(orthogonalize(torch.zeros(1, 32, 32)).isnan().any())
+        for shape in ((24, 128, 128), (24, 512, 128)):  # no direction is thrown out by rounding
+            turned = orthogonalize(torch.randn(shape).bfloat16()).float()
+            self.assertLess(torch.linalg.svdvals(turned).max(), 1.25)
         for dtype in (torch.float32, torch.bfloat16):
             large = torch.randn(4, 32, 48)
             for scale in (1e-3, 1e-8, 1e-12, 1e-20, 1e-36):  # beside an ordinary one: each for itself
