@@ -143,7 +143,7 @@ int run(const Options& options) {
     for (const eval::BenchTest& test : tests) {
         const bool batch = test.kind == eval::BenchTest::Kind::batch;
         context = std::max(context, (batch ? 1 : test.value) + 4096);
-        if (test.kind == eval::BenchTest::Kind::decode || test.kind == eval::BenchTest::Kind::slice) together += test.value + 4096;
+        if (test.at_depth()) together += test.value + 4096;
         if (batch) sequences = std::max(sequences, test.value);
     }
     const bool talk = isatty(STDERR_FILENO) != 0;
@@ -198,7 +198,7 @@ Command add_bench(CLI::App& root) {
     app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts or slices, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
-    app->add_option("--fill", options->fill, "what stands before a decoded token: real (computed, slow at depth) or random (entries drawn)")
+    app->add_option("--fill", options->fill, "what stands before a decoded token or a slice: real (computed, slow at depth) or random (entries drawn)")
         ->capture_default_str()
         ->check(CLI::IsMember({"real", "random"}));
     app->add_flag("--mmap", options->mapped, "leave the weights in the page cache");

@@ -54,9 +54,6 @@ std::string label(const BenchTest& test) {
     return fmt::format("{}:{}", kKinds[static_cast<int>(test.kind)], test.value);
 }
 
-// Depths of these take turns, so that a machine that changes speed changes it for all of them.
-bool takes_turns(BenchTest::Kind kind) { return kind == BenchTest::Kind::decode || kind == BenchTest::Kind::slice; }
-
 // One test's repetitions, paired with ceilings.
 class Measurement {
   public:
@@ -109,7 +106,7 @@ class Measurement {
         result_.gflop_s = median(gflop_s_);
         result_.share_of_read = median(share_of_read_);
         result_.share_of_dot = median(share_of_dot_);
-        if (!takes_turns(test_.kind)) return result_;
+        if (!test_.at_depth()) return result_;
         std::vector<double> ratios;
         for (std::size_t i = 0; i < std::min(first.size(), ms_.size()); ++i) ratios.push_back(ms_[i] / first[i]);
         result_.of_first = median(std::move(ratios));
@@ -255,7 +252,7 @@ Result<std::vector<BenchTest>> parse_tests(std::string_view text) {
         const std::string_view number = rest.substr(0, comma);
         const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), test.value);
         if (error != std::errc{} || end != number.data() + number.size()) return bad("not a number");
-        const std::int64_t least = takes_turns(test.kind) ? 0 : 1;
+        const std::int64_t least = test.at_depth() ? 0 : 1;
         const std::int64_t most = test.kind == BenchTest::Kind::batch ? 256 : 1 << 20;
         if (test.value < least || test.value > most) return bad(fmt::format("{} is not between {} and {}", test.value, least, most));
         tests.push_back(test);
@@ -271,7 +268,7 @@ Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& test
     std::vector<Ceilings> ceilings;
     measure_ceilings(engine);  // touches the pages once
     for (std::size_t begin = 0, end; begin < tests.size(); begin = end) {
-        for (end = begin + 1; end < tests.size() && takes_turns(tests[begin].kind) && tests[end].kind == tests[begin].kind;) ++end;
+        for (end = begin + 1; end < tests.size() && tests[begin].at_depth() && tests[end].kind == tests[begin].kind;) ++end;
         std::vector<std::unique_ptr<Measurement>> group;
         for (std::size_t i = begin; i < end; ++i) {
             if (options.progress) options.progress(label(tests[i]));

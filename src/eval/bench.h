@@ -22,6 +22,9 @@ struct BenchTest {
     enum class Kind : std::uint8_t { prefill, decode, batch, slice };
     Kind kind = Kind::decode;
     std::int64_t value = 0;
+
+    // Whether `value` is a depth; such tests take turns, so that a machine that changes speed changes it for all of them.
+    bool at_depth() const { return kind == Kind::decode || kind == Kind::slice; }
 };
 
 // "prefill:512,2048" -> two tests. Errors name the text.

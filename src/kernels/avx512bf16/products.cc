@@ -36,12 +36,13 @@ constexpr int kDirectInputs = 16;  // up to so many, weights are decoded in regi
 
 // Inputs at once there. Of fp8 four, with four rows: eight with two rows do as many products for a decoded weight, but are an eighth slower.
 constexpr int direct_group_of(WeightFormat format) { return format == WeightFormat::fp8 ? 4 : 8; }
-// `count` inputs in as few groups as will do, of sizes as equal as can be: inputs of group g, the larger groups first.
+// `count` inputs in as few groups as will do, of sizes as equal as can be, the larger first.
 struct Groups {
-    int count, groups;
-    Groups(WeightFormat format, int count) : count(count), groups((count + direct_group_of(format) - 1) / direct_group_of(format)) {}
-    int size(int g) const { return count / groups + (g < count % groups); }
-    int largest() const { return size(0); }
+    int groups, least, larger;  // how many, inputs of the smaller ones, how many have one more
+
+    Groups(WeightFormat format, int count)
+        : groups((count + direct_group_of(format) - 1) / direct_group_of(format)), least(count / groups), larger(count % groups) {}
+    int size(int g) const { return least + (g < larger); }
 };
 
 constexpr std::int64_t bytes_of_columns(WeightFormat format, std::int64_t columns) {
@@ -52,6 +53,7 @@ struct Job {
     const tensor::MatrixView& w;
     const Rows& x;
     Output out;
+    Groups groups;  // of a direct product
     std::int64_t row_bytes;
     float* waiting;             // [rows of a panel, inputs of a tile, lanes]: accumulators between chunks of columns
     std::uint16_t* panel;       // [rows] decoded rows of weights (fp8)
@@ -125,16 +127,16 @@ template <WeightFormat format, int R, bool fetch>
 void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
     switch (inputs) {
         case 8:
-            if constexpr (R < 4) direct<format, R, 8, fetch>(job, r, input);
+            if constexpr (direct_group_of(format) > 4 && R < 4) direct<format, R, 8, fetch>(job, r, input);
             return;
         case 7:
-            if constexpr (R < 4) direct<format, R, 7, fetch>(job, r, input);
+            if constexpr (direct_group_of(format) > 4 && R < 4) direct<format, R, 7, fetch>(job, r, input);
             return;
         case 6:
-            if constexpr (R < 4) direct<format, R, 6, fetch>(job, r, input);
+            if constexpr (direct_group_of(format) > 4 && R < 4) direct<format, R, 6, fetch>(job, r, input);
             return;
         case 5:
-            if constexpr (R < 4) direct<format, R, 5, fetch>(job, r, input);
+            if constexpr (direct_group_of(format) > 4 && R < 4) direct<format, R, 5, fetch>(job, r, input);
             return;
         case 4:
             return direct<format, R, 4, fetch>(job, r, input);
@@ -149,7 +151,7 @@ void direct_group(const Job& job, std::int64_t r, int input, int inputs) {
 
 template <WeightFormat format, int R>
 void direct_inputs(const Job& job, std::int64_t r) {
-    const Groups groups(format, job.x.count);
+    const Groups& groups = job.groups;
     direct_group<format, R, true>(job, r, 0, groups.size(0));
     for (int g = 1, first = groups.size(0); g < groups.groups; first += groups.size(g), ++g)
         direct_group<format, R, false>(job, r, first, groups.size(g));
@@ -157,7 +159,8 @@ void direct_inputs(const Job& job, std::int64_t r) {
 
 // Puts the inputs where direct() walks through them in one stream: rows of inputs as they come are often a multiple of 4 KiB apart,
 // and eight of them would fight for one place in L1.
-void deal_inputs(const Job& job, const Groups& groups) {
+void deal_inputs(const Job& job) {
+    const Groups& groups = job.groups;
     std::uint16_t* out = job.dealt;
     for (int g = 0, first = 0; g < groups.groups; first += groups.size(g), ++g)
         for (std::int64_t k = 0; k < job.w.cols; k += kStep)
@@ -241,10 +244,10 @@ void multiply_panel(const Job& job, const std::uint16_t* panel, std::int64_t r, 
 template <WeightFormat format>
 void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
     std::int64_t r = begin;
-    if (const int count = job.x.count; count <= kDirectInputs) {
-        if (Groups(format, count).largest() <= 4)
+    if (job.x.count <= kDirectInputs) {
+        if (job.groups.size(0) <= 4)
             for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
-        else
+        else if constexpr (direct_group_of(format) > 4)
             for (; r + 3 <= end; r += 3) direct_inputs<format, 3>(job, r);
         for (; r < end; ++r) direct_inputs<format, 1>(job, r);
         return;
@@ -284,12 +287,13 @@ void product(const tensor::MatrixView& w, const Rows& x, std::int64_t row_begin,
     const Job job{w,
                   x,
                   {y, y_stride, round},
+                  {format, x.count},
                   bytes_of_columns(format, w.cols),
                   memory,
                   reinterpret_cast<std::uint16_t*>(memory + waiting),
                   reinterpret_cast<std::uint16_t*>(memory + waiting) + panel,
                   stride};
-    if (dealt > 0) deal_inputs(job, {format, x.count});
+    if (dealt > 0) deal_inputs(job);
     if constexpr (format == WeightFormat::bf16) return segment<format>(job, row_begin, row_end, panel_rows);
     for (std::int64_t begin = row_begin, end; begin < row_end; begin = end) {
         end = smaller(row_end, (begin / 128 + 1) * 128);
