@@ -505,25 +505,16 @@ class Krill(nn.Module):
             gate.bias += speed * (counts.mean() - counts).sign()
 
 
-def layer_name(name: str) -> tuple[int, str] | None:
-    """Number and rest of the name of a backbone layer's parameter."""
-    first, _, rest = name.partition(".")
-    if first != "layers":
-        return None
-    number, _, rest = rest.partition(".")
-    return int(number), rest
-
-
 def deepen(named: dict[str, torch.Tensor], origins: list[int | None], fresh: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """`named`, values by name of a parameter, for a model with more layers: layer i continues layer origins[i] or is new (None), with
     the values in `fresh`, which has the new model's names."""
     deeper = {}
     for name, value in fresh.items():
-        layer = layer_name(name)
-        if layer is None:
+        place, *parts = name.split(".")
+        if place != "layers":
             deeper[name] = named[name]
-        elif (origin := origins[layer[0]]) is not None:
-            deeper[name] = named[f"layers.{origin}.{layer[1]}"]
+        elif (origin := origins[int(parts[0])]) is not None:
+            deeper[name] = named[".".join(["layers", str(origin), *parts[1:]])]
         else:
             deeper[name] = value
     return deeper

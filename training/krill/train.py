@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from queue import Full
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")  # row counts of experts vary; rebuilding kernels is slow
@@ -52,8 +53,15 @@ def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, ran
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(1)
     vocabulary = Vocabulary(vocabulary_path)
-    while os.getppid() != 1:
-        queue.put(make_batch(vocabulary, seed, step, tokens, rank, workers))
+    worker = os.getppid()
+    while os.getppid() == worker:
+        batch = make_batch(vocabulary, seed, step, tokens, rank, workers)
+        while os.getppid() == worker:  # a worker that was killed takes nothing any more
+            try:
+                queue.put(batch, timeout=2)
+                break
+            except Full:
+                pass
         rows, length = step_shape(seed, step, tokens)
         tokens += rows * length
         step += 1
@@ -175,8 +183,7 @@ def _worker(rank: int, workers: int, shared: Shared, optimizer: Optimizer, barri
         generator = torch.Generator().manual_seed(hash((options.seed, step, rank)) & 0x7FFFFFFF)
         loss, facts = losses(model, batch, tokens, generator, count_answers, workers)
         if not torch.isfinite(loss):
-            print(f"the loss of step {step} is {loss.item()}: stopping, the last checkpoint stands", flush=True)
-            os._exit(1)
+            raise SystemExit(f"the loss of step {step} is {loss.item()}")
         loss.backward()
         for parameter, view in zip(parameters, views):
             if parameter.grad is None:
@@ -294,7 +301,11 @@ def held_out(model: Krill, vocabulary: Vocabulary, rows: int = 12, length: int =
 
 
 def save(out: Path, shared: Shared, optimizer: Optimizer, step: int, tokens: int, options):
-    """Written beside and renamed, so that a kill leaves the old one or the new one."""
+    """Written beside and renamed, so that a kill leaves the old one or the new one. Weights that are no numbers end the run instead: they
+    show in the loss a step later, or never where a part is not in use."""
+    wrong = [name for name, tensor in shared.model.state_dict().items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        raise SystemExit(f"after step {step} {wrong[0]} is not finite")
     state = {
         "config": dict(vars(shared.model.config)),
         "model": shared.model.state_dict(),
