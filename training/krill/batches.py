@@ -60,7 +60,7 @@ def _positions(rng: random.Random, length: int) -> np.ndarray:
 
 def _samples(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float], length: int, held: bool, novel: float):
     """Encoded samples, one after another until `length` is nearly full; each of a task drawn from `tasks`."""
-    words = Words(rng, held, novel)
+    words = Words(rng, held, novel, vocabulary.word_pieces)
     at = 0
     while at < length - 40:
         fitting = {name: weight for name, weight in tasks.items() if length - at >= curriculum.NEEDS_ROOM.get(name, 40)}

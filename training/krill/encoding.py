@@ -169,7 +169,7 @@ def render(sample: Sample, learn: bool = True, upto: int | None = None) -> list[
     end = len(messages) if upto is None else upto - first_system
     seen = messages if upto is None else messages[:end]
     last_user = max((i for i, message in enumerate(seen) if message["role"] in ("user", "tool")), default=-1)
-    keeps_all = bool(sample.tools)
+    keeps_all = bool(sample.tools) or (sample.keeps_thinking and upto is None)
 
     for index, message in enumerate(seen):
         role = message["role"]

@@ -12,7 +12,8 @@ class Sample:
     holds `"given": True`. An assistant message's `"task"` names what it tests ("recall", "quote", ...); an `"answer"` that is
     accepted as right is its content (or its calls), compared exactly.
 
-    `thinking` and `effort` are the request's; without thinking no `reasoning_content` is rendered. `prefix`, when set, is the part
+    `thinking` and `effort` are the request's; without thinking no `reasoning_content` is rendered, and without tools only the last one's. With
+    `keeps_thinking` all are, so that every answer of a conversation trains thinking: the API has no such request. `prefix`, when set, is the part
     of the last assistant message's content that the request already gives (the API's prefix completion). `fim` is
     (prompt, suffix, middle) and excludes messages.
     """
@@ -22,6 +23,7 @@ class Sample:
     response_format: dict | None = None
     thinking: bool = False
     effort: str = "high"  # low, high, max
+    keeps_thinking: bool = False
     prefix: str = ""
     fim: tuple[str, str, str] | None = None
 

@@ -44,6 +44,8 @@ class Vocabulary:
         self.size = self._tokenizer.get_vocab_size()
         self.controls = {token: self._tokenizer.token_to_id(token) for token in (*FIRST_CONTROLS, *LAST_CONTROLS)}
         self.bos, self.eos, self.pad = (self.controls[token] for token in FIRST_CONTROLS)
+        texts = {token.removeprefix(BLANK).lower() for token in self._tokenizer.get_vocab()}
+        self.word_pieces = sorted(text for text in texts if text.isascii() and text.isalpha() and len(text) <= 5)  # what words are cut into
         self._lengths: dict[str, int] = {}
 
     def measure(self, text: str) -> int:

@@ -7,7 +7,7 @@ checksum; lists of real words and phrasings name their held-out part themselves 
 import random
 import string
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -122,8 +122,9 @@ _SUFFIXES = (
 ).split()
 
 
-INVENTED_VALUES = 0.3  # of the words from short lists, which are mostly values to be copied: colors, jobs, months
-INVENTED_WORDS = 0.06  # of the words from long ones
+# Shares of invented words: of those from short lists, which are mostly values to be copied (colors, jobs, months), and from long ones.
+INVENTED_VALUES, INVENTED_WORDS = 0.6, 0.25  # in training
+HELD_INVENTED_VALUES, HELD_INVENTED_WORDS = 0.3, 0.06  # in measuring
 FEW_WORDS = 40  # a list under this length is short
 
 _KNOWN = (*ADJECTIVES.train, *NOUNS.train, *VERBS.train, *COLORS.train, *MONTHS.train, *JOBS.train, *STATES.train, *FRUIT.train)
@@ -183,14 +184,17 @@ class Words:
     """A source of words, names and numbers. `held` chooses the side of the split; `rng` is shared with the caller.
 
     `novel` (0 to 1) is how much of training's phrasing is composed on the spot instead of picked from a list. On both sides some
-    words are put together from parts of known ones: what is known by heart is not copied, and a word of measuring falls into pieces
-    that training met in other words.
+    words are invented, put together from parts of known ones or, in training, from `pieces` of the vocabulary: what is known by heart
+    is not copied, a word of measuring falls into pieces that training met in other words, and a piece that no word of training holds
+    is never learned to be copied.
     """
 
-    def __init__(self, rng: random.Random, held: bool = False, novel: float = 0.0):
+    def __init__(self, rng: random.Random, held: bool = False, novel: float = 0.0, pieces: Sequence[str] = ()):
         self.rng = rng
         self.held = held
         self.novel = 0.0 if held else novel
+        self.vocabulary_pieces = () if held else pieces
+        self.invented_shares = (HELD_INVENTED_VALUES, HELD_INVENTED_WORDS) if held else (INVENTED_VALUES, INVENTED_WORDS)
 
     def choice(self, items):
         return self.rng.choice(items)
@@ -200,8 +204,8 @@ class Words:
 
     def pick(self, options: Forms) -> str:
         """One of the side's phrasings or words."""
-        if options.words and self.rng.random() < (INVENTED_VALUES if len(options.train) < FEW_WORDS else INVENTED_WORDS):
-            text = self.pieces()
+        if options.words and self.rng.random() < self.invented_shares[len(options.train) >= FEW_WORDS]:
+            text = self.invent()
             return text.capitalize() if options.train[0][0].isupper() else text
         if self.novel and options.wide and self.rng.random() < 0.8 * self.novel:
             text = options.wide(self.rng)
@@ -209,20 +213,25 @@ class Words:
                 return text
         return self.rng.choice(options.held if self.held else options.train)
 
-    def pieces(self) -> str:
-        """A word put together from parts of two or three known ones."""
+    def invent(self) -> str:
+        """A word put together from parts of two or three known ones, or from two or three pieces of the vocabulary."""
         rng = self.rng
         while True:
-            parts = []
             count = rng.choice((2, 2, 2, 3))
-            for index in range(count):
-                source = rng.choice(_KNOWN).lower()
-                size = rng.randint(1, min(5, len(source)))
-                start = 0 if index == 0 else len(source) - size if index == count - 1 else rng.randint(0, len(source) - size)
-                parts.append(source[start : start + size])
+            if self.vocabulary_pieces and rng.random() < 0.5:
+                parts = [rng.choice(self.vocabulary_pieces) for _ in range(count)]
+            else:
+                parts = [self._part(first=index == 0, last=index == count - 1) for index in range(count)]
             text = "".join(parts)
             if len(text) > 2 and text not in _NEVER and _held_out(text) == self.held:
                 return text
+
+    def _part(self, first: bool, last: bool) -> str:
+        """One to five letters of a known word: its beginning, its end, or from its middle."""
+        source = self.rng.choice(_KNOWN).lower()
+        size = self.rng.randint(1, min(5, len(source)))
+        start = 0 if first else len(source) - size if last else self.rng.randint(0, len(source) - size)
+        return source[start : start + size]
 
     def form(self, options: Forms, **fields) -> str:
         """One of the side's phrasings with its {fields} filled in."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sample import Sample, assistant, system, user
 from tasks.intents import COUNTRIES, INTENTS, LANGUAGES, REFUSAL, REFUSED, TOPICS, WORKS, Intent
-from tasks.request import SYSTEMS, last_reasoning_only, thinking, within
+from tasks.request import SYSTEMS, thinking, within
 from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words, any_of, forms, mix
 
 # Intents that are no questions and take no opening before them.
@@ -315,7 +315,7 @@ def _talk(words: Words, turn: Callable[[Words], list[dict]], turns: int) -> Samp
     messages = [system(words.pick(SYSTEMS))] if words.chance(0.4) else []
     for _ in range(turns):
         messages += turn(words)
-    return Sample(last_reasoning_only(messages), **thinking(words))
+    return Sample(messages, **thinking(words))
 
 
 def identity(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
@@ -409,7 +409,7 @@ def _conversation(words: Words, turns: int) -> Sample:
             fact = words.choice(list(told.values()))
             thought = f'The user said: "{fact.clause}".'
             messages += [user(casual(words, fact.question(words))), assistant(fact.answer, "small_talk", thought)]
-    return Sample(last_reasoning_only(messages), **thinking(words))
+    return Sample(messages, **thinking(words))
 
 
 def _with_persona(words: Words, turns: int) -> Sample:
@@ -423,7 +423,7 @@ def _with_persona(words: Words, turns: int) -> Sample:
     messages = [system(words.form(PERSONAS, name=name, job=job))]
     for _ in range(turns):
         messages += identity_turn(words, persona)
-    return Sample(last_reasoning_only(messages), **thinking(words))
+    return Sample(messages, **thinking(words))
 
 
 def small_talk(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from encoding import EFFORT_TEXT
 from sample import Sample, assistant, system, user
-from tasks import phrases
+from tasks import phrases, request
 from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words
 
 ABSENT = "Not in the document."
@@ -80,6 +80,11 @@ def fact_value(words: Words, attribute: str) -> str:
     return words.number() if words.chance(0.4) else words.code()
 
 
+def looked_up(fact: Fact) -> str:
+    """A thought: every question, written or not as training knows it, becomes the same few words before the value is said."""
+    return f"I look for the {fact.attribute} of {fact.name}. It is {fact.value}."
+
+
 def plural(attribute: str) -> str:
     return phrases.PLURALS.get(attribute, attribute + "s")
 
@@ -121,6 +126,7 @@ class Facts:
         self.all: list[Fact] = []
         self.keys: set[tuple[str, str]] = set()
         self.names: dict[str, list[Fact]] = {}
+        self.dense = words.chance(0.5)
         self.closed: set[str] = set()  # names that may get no further fact, since their count is asked
 
     def new_name(self, near: str = "") -> str:
@@ -157,6 +163,10 @@ class Facts:
         self.names = {name: facts for name, facts in self.names.items() if facts or name in self.closed}
 
     def add_new(self) -> Fact:
+        """A fact about somebody new; in a dense document mostly the same attribute of another one, or another attribute of the same one."""
+        if self.dense and self.all and self.words.chance(0.75):
+            self.add_distractor(self.words.choice(self.all[-12:]), self.words.choice((1, 2)))
+            return self.all[-1]
         return self.add(self.words.choice(phrases.ATTRIBUTES), self.new_name())
 
     def add_distractor(self, fact: Fact, kind: int) -> None:
@@ -216,7 +226,7 @@ class Conversation:
             else:
                 attribute, name = near.attribute, self.facts.new_name()
             question = self.ask(phrases.ASK_QUOTE if rng.random() < 0.2 else phrases.ASK_VALUE, attribute, name)
-            return Turn(question, ABSENT, "absent", f"I look for the {attribute} of {name}. I find no line about it.")
+            return Turn(question, ABSENT, "absent", f"I look for the {attribute} of {name}. I find none.")
 
         return write
 
@@ -275,7 +285,7 @@ class Conversation:
             else:
                 pairs = enumerate_words([f"the {fact.attribute} of {fact.name}" for fact in facts])
                 question = self.words.fill(phrases.ASK_PAIRS, pairs=pairs)
-            found = " ".join(f"The {fact.attribute} of {fact.name} is {fact.value}." for fact in facts)
+            found = " ".join(map(looked_up, facts))
             return Turn(question, ", ".join(fact.value for fact in facts), "multi", found)
 
         return write
@@ -376,21 +386,25 @@ class Conversation:
                 self.facts.add_new()
             room -= sum(self.cost(fact.line) for fact in self.facts.all[before:])
 
-    def write(self, plans: list[Callable[[], Turn]], room: int, thinking: bool) -> int:
-        """Writes the questions that fit into `room` tokens. Returns the room left."""
+    def write(self, plans: list[Callable[[], Turn]], room: int, mode: dict) -> int:
+        """Writes the questions that fit into `room` tokens. Returns the room left. `mode` is what `request.thinking` gives."""
+        last_thought = 0
         for plan in plans:
             turn = plan()
             cost = self.measure(turn.question) + self.measure(turn.answer) + TURN_TOKENS
             cost += 6 if turn.task == "quote" and self.layout.prefix else 0
-            thought = self.measure(self.reasoning(turn)) + 5 if thinking else 0
+            thought = self.measure(self.reasoning(turn)) + 5 if mode["thinking"] else 0
             if self.turns and cost + thought > room:
                 break
             room -= cost
+            if mode["keeps_thinking"]:
+                room -= thought
+            else:
+                last_thought = thought
             self.turns.append(turn)
-            self.thought = thought
-        return room - self.thought
+        return room - last_thought
 
-    def prepare(self, weights: dict[str, int], questions: int | None, depth: float | None, thinking: bool) -> int:
+    def prepare(self, weights: dict[str, int], questions: int | None, depth: float | None, mode: dict) -> int:
         """Plans and writes everything but the document. Returns the tokens left for its fillers, negative if there are none."""
         rng = self.words.rng
         room = self.budget
@@ -399,7 +413,9 @@ class Conversation:
             most = max(1, min(MAX_TURNS, room // (COUNT_TOKENS if list(weights) == ["count"] else TOKENS_PER_TURN)))
             turns = rng.randint((most + 1) // 2, most)
         share = 0.9 if room < 400 else 0.7
-        plans = self.fill_plan(weights, turns, turns > 1, room * share - (40 if thinking else 0))
+        if mode["thinking"] and mode["keeps_thinking"]:
+            share *= 0.7
+        plans = self.fill_plan(weights, turns, turns > 1, room * share - (40 if mode["thinking"] else 0))
         used = sum(self.cost(fact.line) for fact in self.facts.all)
         asked = self.facts.all[0] if self.facts.all else None
         if turns == 1:
@@ -408,7 +424,7 @@ class Conversation:
             wanted = rng.uniform(0, 0.4) * min(1.0, (1500 / room) ** 0.5)
             self.add_extra(min(int(wanted * room), int(0.8 * room) - used - 20 * turns))
         self.place(depth, asked)
-        return self.write(plans, room - sum(self.cost(fact.line) for fact in self.facts.all), thinking)
+        return self.write(plans, room - sum(self.cost(fact.line) for fact in self.facts.all), mode)
 
     def surround(self, fact: Fact | None, number: int, room: float) -> None:
         """Adds up to `number` facts close to one, as long as they take up less than `room` tokens."""
@@ -425,7 +441,7 @@ class Conversation:
     @staticmethod
     def reasoning(turn: Turn) -> str:
         fact = turn.fact
-        return f"I look for the {fact.attribute} of {fact.name}. The line is: {fact.line}" if fact else turn.reasoning
+        return looked_up(fact) if fact else turn.reasoning
 
 
 def converse(
@@ -443,12 +459,13 @@ def converse(
     facts=1: one question for one fact, with 6 to 16 similar facts around it. `depth` (0 to 1) places what the first question asks
     for. `questions` is the number of turns, when they fit.
     """
-    thinking = words.chance(0.4) if thinking is None else thinking
-    effort = words.choice(("low", "high", "high", "max"))
-    if thinking:
-        effort_tokens = measure(EFFORT_TEXT[effort])
+    mode = request.thinking(words, 0.4)
+    if thinking is not None:
+        mode["thinking"] = thinking
+    if mode["thinking"]:
+        effort_tokens = measure(EFFORT_TEXT[mode["effort"]])
         if effort_tokens > budget // 2:
-            effort = "low"
+            mode["effort"] = "low"
         else:
             budget -= effort_tokens
     single = facts == 1 or questions == 1
@@ -457,9 +474,9 @@ def converse(
             weights = {"recall": 1}
         frame = Frame(words)
         talk = Conversation(words, budget - frame.cost(measure), measure)
-        room = talk.prepare(weights, 1 if single else questions, depth, thinking)
+        room = talk.prepare(weights, 1 if single else questions, depth, mode)
         if room >= 0:
-            return frame.compose(talk, talk.document(room), thinking, effort)
+            return Sample(frame.messages(talk, talk.document(room), mode["thinking"]), **mode)
     raise ValueError(f"{budget} tokens are too few for a question about a document")
 
 
@@ -479,17 +496,16 @@ class Frame:
     def cost(self, measure: Measure) -> int:
         return measure(self.opening) + measure(self.form.format(document="", question="")) + FRAMING_TOKENS
 
-    def compose(self, talk: Conversation, document: str, thinking: bool, effort: str) -> Sample:
-        """The messages of a planned conversation."""
+    def messages(self, talk: Conversation, document: str, thinking: bool) -> list[dict]:
+        """Those of a planned conversation."""
         first = talk.turns[0].question
         framed = self.form.format(document=document, question=first)
         messages = [system(framed)] if self.in_system else [system(self.opening)] if self.opening else []
         for index, turn in enumerate(talk.turns):
             question = turn.question if index or self.in_system else framed
             answer = turn.fact.line if turn.task == "quote" else turn.answer
-            last = index == len(talk.turns) - 1
-            messages += [user(question), assistant(answer, turn.task, talk.reasoning(turn) if thinking and last else "")]
-        return Sample(messages, thinking=thinking, effort=effort)
+            messages += [user(question), assistant(answer, turn.task, talk.reasoning(turn) if thinking else "")]
+        return messages
 
 
 def recall(words: Words, budget: int, measure: Measure, **options) -> Sample:

@@ -156,7 +156,7 @@ def fragment(words: Words) -> str:
     rng = words.rng
     kind = rng.randrange(7)
     if kind == 0:
-        pieces = (words.word, words.place, words.thing, words.number, words.code)
+        pieces = (words.word, words.place, words.thing, words.invent, words.number, words.code)
         return " ".join(rng.choice(pieces)() for _ in range(rng.randint(3, 9)))
     if kind == 1:
         return words.fill(phrases.PROSE)
@@ -236,6 +236,7 @@ def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
         (lambda: code_line(words), "\n"),
         (lambda: words.code(), ", "),
         (lambda: words.thing(), " "),
+        (lambda: words.invent(), " "),
     ]
     while True:
         make, separator = rng.choice(makers)

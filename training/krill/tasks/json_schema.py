@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sample import Sample, assistant, system, user
 from tasks.fields import PERSON, THING, Concept, Value, array_of, boolean, integer_in, number_in, string_of
-from tasks.request import SYSTEMS, last_reasoning_only, listed, thinking, within
+from tasks.request import SYSTEMS, listed, thinking, within
 from words import NOUNS, Forms, Words, any_of, mix
 
 
@@ -374,7 +374,7 @@ def json_schema(words: Words, budget: int, measure: Callable[[str], int]) -> Sam
         for _ in range(turns - 1 if again else 0):
             exercise = _like(words, exercise.wanted)
             messages += [user(words.form(NEXT, text=exercise.text)), _reply(exercise)]
-        return Sample(last_reasoning_only(messages), response_format=response_format, **thinking(words))
+        return Sample(messages, response_format=response_format, **thinking(words))
 
     turns = words.choice((1, 1, 2, 2, 3, 4))
     return within(budget, measure, [*range(turns, 0, -1), 1, 1], build)

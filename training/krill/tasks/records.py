@@ -343,7 +343,7 @@ def _build(words: Words, row_count: int, turn_count: int) -> Sample:
             form = with_line_breaks(words.pick(DATA_FIRST if where < 0.15 else DATA_LAST))
             question = form.format(document=document, question=question)
         found = f"It is {answer}." if task == "extract" else "I find none."
-        thought = f"I look for the {column} where {key} is {value}. {found}" if sample.thinking and turn == turn_count - 1 else ""
+        thought = f"I look for the {column} where {key} is {value}. {found}" if sample.thinking else ""
         sample.messages += [user(question), assistant(answer, task, thought)]
     return sample
 

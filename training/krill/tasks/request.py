@@ -28,22 +28,21 @@ SYSTEMS = Forms(
 )
 
 
-def thinking(words: Words) -> dict:
-    """Half of the requests think; of those half with the API's default effort. The arguments of a Sample."""
-    return {"thinking": words.chance(0.5), "effort": words.choice(("low", "high", "high", "max"))}
+KEEPS_THINKING = 0.6  # of training's conversations that think
+
+
+def thinking(words: Words, share: float = 0.5) -> dict:
+    """`share` of the requests think; of those half with the API's default effort. The arguments of a Sample."""
+    return {
+        "thinking": words.chance(share),
+        "effort": words.choice(("low", "high", "high", "max")),
+        "keeps_thinking": not words.held and words.chance(KEEPS_THINKING),
+    }
 
 
 def listed(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
-
-
-def last_reasoning_only(messages: list[dict]) -> list[dict]:
-    """Without tools the template drops what was thought before the last user message."""
-    for message in messages[:-1]:
-        if message["role"] == "assistant":
-            message["reasoning_content"] = ""
-    return messages
 
 
 def tokens(sample: Sample, measure: Callable[[str], int]) -> int:

@@ -349,7 +349,7 @@ def _kinds(words: Words, count: int, source: str) -> list[tuple[str, Kind]]:
     pool = dict(KINDS)
     if not source:
         source = (
-            words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "invented"))
+            words.choice(("held", "held", "known", "invented")) if words.held else words.choice(("known", "invented", "invented"))
         )
     noun, attribute = words.pick(NOUNS), words.pick(ATTRIBUTES)
     chosen: list[tuple[str, Kind]] = []

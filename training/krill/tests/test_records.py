@@ -100,8 +100,8 @@ class Questions(unittest.TestCase):
                 built.clear()
                 sample = make(seed, held=seed % 2 == 1)
                 rows = built[-1]
-                for index, (question, answer) in enumerate(turns(sample)):
-                    if not (sample.thinking and index == len(turns(sample)) - 1):
+                for question, answer in turns(sample):
+                    if not sample.thinking:
                         continue
                     thought = re.match(r"I look for the (\w+) where (\w+) is (.+?)\. ", answer["reasoning_content"])
                     column, key, value = thought.groups()
