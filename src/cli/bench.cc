@@ -32,7 +32,7 @@ struct Options {
     bool json = false;
 };
 
-nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::string& fill) {
+nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::string& fill, std::uint64_t file_bytes) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const eval::BenchResult& r : report.results) {
         results.push_back({{"test", r.test},
@@ -48,26 +48,31 @@ nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::strin
                            {"share_of_dot", r.share_of_dot},
                            {"experts_per_layer", r.experts_per_layer},
                            {"of_first_depth", r.of_first},
+                           {"kv_resident_bytes", r.kv_resident},
                            {"repetitions", r.repetitions}});
         for (const eval::OperationResult& o : r.operations)
             results.back()["operations"].push_back({{"name", o.name}, {"ms", o.ms}, {"bytes", o.bytes}, {"share", o.share}});
     }
     return {{"results", std::move(results)},
             {"ceilings", {{"read_gb_s", report.ceilings.read_gb_s}, {"dot_gflop_s", report.ceilings.dot_gflop_s}}},
+            {"memory", {{"resident_bytes", report.resident}, {"checkpoint_bytes", file_bytes}}},
             {"signature", report.signature},
             {"threads", report.threads},
             {"fill", fill}};
 }
 
-void print_table(const eval::BenchReport& report) {
+void print_table(const eval::BenchReport& report, std::uint64_t file_bytes) {
     fmt::print("{} with {} threads; read ceiling {:.1f} GB/s, dot ceiling {:.0f} GFLOP/s (medians of this run)\n", report.signature,
                report.threads, report.ceilings.read_gb_s, report.ceilings.dot_gflop_s);
-    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}{:>10}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
-               "of read", "GFLOP/s", "of dot", "experts", "of first");
+    fmt::print("memory in use after loading {:.2f} GB, {:.3f} times the checkpoint's tensors\n", double(report.resident) * 1e-9,
+               double(report.resident) / double(std::max<std::uint64_t>(file_bytes, 1)));
+    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}{:>10}{:>9}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
+               "of read", "GFLOP/s", "of dot", "experts", "of first", "KV MB");
     for (const eval::BenchResult& r : report.results) {
-        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10}\n", r.test, r.tokens, r.depth, r.batch,
+        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10}{:>9}\n", r.test, r.tokens, r.depth, r.batch,
                    r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer,
-                   r.of_first > 0 ? fmt::format("{:.3f}", r.of_first) : "");
+                   r.of_first > 0 ? fmt::format("{:.3f}", r.of_first) : "",
+                   r.kv_resident > 0 ? fmt::format("{:.1f}", static_cast<double>(r.kv_resident) * 1e-6) : "");
     }
     for (const eval::BenchResult& r : report.results) {
         if (r.operations.empty()) continue;
@@ -177,11 +182,11 @@ int run(const Options& options) {
         extrapolated.insert(extrapolated.end(), made.begin(), made.end());
     }
     if (options.json) {
-        nlohmann::ordered_json json = to_json(*report, options.fill);
+        nlohmann::ordered_json json = to_json(*report, options.fill, (*checkpoint)->total_bytes());
         if (!extrapolated.empty()) json["extrapolated"] = to_json(extrapolated);
         fmt::print("{}\n", json.dump());
     } else {
-        print_table(*report);
+        print_table(*report, (*checkpoint)->total_bytes());
         print_extrapolations(extrapolated);
     }
     return 0;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <random>
 
+#include "base/process.h"
 #include "eval/fill.h"
 
 namespace baleen::eval {
@@ -63,12 +64,9 @@ class Measurement {
     }
 
     Result<void> prepare() {
-        switch (test_.kind) {
-            case BenchTest::Kind::prefill: result_.batch = 1; return Ok{};
-            case BenchTest::Kind::decode: return start_sequences(1, test_.value);
-            case BenchTest::Kind::batch: return start_sequences(static_cast<int>(test_.value), 0);
-            case BenchTest::Kind::slice: return start_sequences(test_.value > 0 ? 1 : 0, test_.value);
-        }
+        const std::int64_t before = process_resident_bytes();
+        TRY(start());
+        result_.kv_resident = sequences_.empty() ? 0 : std::max<std::int64_t>(process_resident_bytes() - before, 0);
         return Ok{};
     }
     int repetitions() const { return options_.repetitions > 0 ? options_.repetitions : long_ ? 5 : 30; }
@@ -114,6 +112,16 @@ class Measurement {
     }
 
   private:
+    Result<void> start() {
+        switch (test_.kind) {
+            case BenchTest::Kind::prefill: result_.batch = 1; return Ok{};
+            case BenchTest::Kind::decode: return start_sequences(1, test_.value);
+            case BenchTest::Kind::batch: return start_sequences(static_cast<int>(test_.value), 0);
+            case BenchTest::Kind::slice: return start_sequences(test_.value > 0 ? 1 : 0, test_.value);
+        }
+        return Ok{};
+    }
+
     Result<void> measure(bool counts) {
         if (test_.kind == BenchTest::Kind::prefill) return prefill(counts);
         return test_.kind == BenchTest::Kind::slice ? slice(counts) : step(counts);
@@ -266,6 +274,7 @@ Result<BenchReport> run_bench(Engine& engine, const std::vector<BenchTest>& test
     report.signature = engine.numerics_signature();
     report.threads = engine.team().size();
     std::vector<Ceilings> ceilings;
+    report.resident = process_resident_bytes();
     measure_ceilings(engine);  // touches the pages once
     for (std::size_t begin = 0, end; begin < tests.size(); begin = end) {
         for (end = begin + 1; end < tests.size() && tests[begin].at_depth() && tests[end].kind == tests[begin].kind;) ++end;

@@ -58,6 +58,7 @@ struct BenchResult {
     double share_of_dot = 0;
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
     double of_first = 0;  // decode, slice: time of a step over that of the run's first depth next to it, median; 0 for other tests
+    std::int64_t kv_resident = 0;  // memory in use that grew while the sequences came to their depth; 0 if none stay
     int repetitions = 0;
     std::vector<OperationResult> operations;  // if asked for, of `ms`
 };
@@ -65,6 +66,7 @@ struct BenchResult {
 struct BenchReport {
     std::vector<BenchResult> results;
     Ceilings ceilings;  // medians over the run
+    std::int64_t resident = 0;  // memory in use after loading, bytes; of mapped weights only what was touched
     std::string signature;
     int threads = 0;
 };

@@ -10,9 +10,9 @@ class IndexScores : public EverySet {};
 INSTANTIATE_FOR_EVERY_SET(IndexScores);
 
 TEST_P(IndexScores, HaveTheSameBitsInEverySet) {
-    for (int seed = 0; seed < 150; ++seed) {
+    for (int seed = 0; seed < 300; ++seed) {
         Random random(seed);
-        const tensor::KeyLayout layout{32 * random.between(1, 8), true};
+        const tensor::KeyLayout layout{seed % 4 == 0 ? 128 : 32 * random.between(1, 8), true};
         const int heads = seed % 9 == 0 ? 64 : random.between(1, 10), count = random.between(1, 70);
         const auto bytes = static_cast<std::size_t>(layout.bytes());
         auto make = [&](int n) {
@@ -20,9 +20,13 @@ TEST_P(IndexScores, HaveTheSameBitsInEverySet) {
             for (int i = 0; i < n; ++i)
                 for (int g = 0; g < layout.head_dim / 32; ++g) {
                     auto& scale = keys[i * bytes + layout.scale_offset() + g];
-                    // Usual scales; then scales whose products leave the normal range; then every byte, NaN too.
-                    scale = static_cast<std::uint8_t>(seed % 3 == 0   ? random.between(110, 130)
-                                                      : seed % 3 == 1 ? random.between(40, 100)
+                    // Scales close together, as a vector's are: of all heads or of some, and at the edges of what counts as usual; far
+                    // apart; with products that leave the normal range; every byte, NaN too.
+                    scale = static_cast<std::uint8_t>(seed % 6 == 0   ? random.between(122, 125)
+                                                      : seed % 6 == 1 ? random.between(122, 126)
+                                                      : seed % 6 == 2 ? random.between(171, 175) - 92 * random.below(2)
+                                                      : seed % 6 == 3 ? random.between(110, 130)
+                                                      : seed % 6 == 4 ? random.between(40, 100)
                                                                       : random.below(256));
                 }
             return keys;
@@ -31,6 +35,7 @@ TEST_P(IndexScores, HaveTheSameBitsInEverySet) {
         auto weights = random.normals(static_cast<std::size_t>(heads), 0.3f);
         if (seed % 2)
             for (float& w : weights) w = tensor::round_bf16(w);
+        if (seed % 7 == 0) weights[static_cast<std::size_t>(random.below(heads))] = seed % 2 ? 0.0f : 0x1p-40f;
         std::vector<float> got(static_cast<std::size_t>(count)), want(got.size());
         IndexScore work{q.data(), weights.data(), heads, keys.data(), count, layout, want.data()};
         scalar_set().index_scores(work, scratch_);

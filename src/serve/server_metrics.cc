@@ -1,12 +1,11 @@
 #include "serve/server_metrics.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <functional>
 #include <iterator>
 
+#include "base/process.h"
 #include "serve/store/calendar.h"
 
 namespace baleen::serve {
@@ -86,15 +85,6 @@ void lanes_text(std::string& out, const Lanes& lanes) {
     text.histogram("baleen_engine_step_seconds", "Of one step.", &sched::ServiceStats::step_seconds);
 }
 
-double resident_bytes() {
-    std::FILE* file = std::fopen("/proc/self/statm", "r");
-    if (file == nullptr) return 0;
-    long long whole = 0, resident = 0;
-    const bool read = std::fscanf(file, "%lld %lld", &whole, &resident) == 2;
-    std::fclose(file);
-    return read ? double(resident) * double(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
 }  // namespace
 
 ServerMetrics::ServerMetrics()
@@ -136,7 +126,7 @@ std::string ServerMetrics::text(const Lanes& lanes, const net::ServerStats& netw
     number("baleen_answers_aborted_total", "counter", "Answers the client did not get whole.", double(network.aborted));
     number("baleen_received_bytes_total", "counter", "Bytes from clients.", double(network.received_bytes));
     number("baleen_sent_bytes_total", "counter", "Bytes to clients.", double(network.sent_bytes));
-    number("process_resident_memory_bytes", "gauge", "Memory in use, mapped weights included.", resident_bytes());
+    number("process_resident_memory_bytes", "gauge", "Memory in use, mapped weights included.", double(process_resident_bytes()));
     number("process_start_time_seconds", "gauge", "Start of the process, since 1970.", double(started_ms_) / 1000);
     return out;
 }

@@ -10,6 +10,7 @@ namespace {
 
 // Sums of four int8 products per lane with VNNI.
 struct Dots {
+    static constexpr int kMostShift = 3;  // 12 times its power is an int8
     static I start(int correction) { return Vec::set_int(correction); }
     static I add(I acc, I keys, I queries) { return _mm512_dpbusd_epi32(acc, keys, queries); }
     static I total(I acc, int) { return acc; }

@@ -4,6 +4,7 @@
 namespace {
 
 struct Dots {
+    static constexpr int kMostShift = 2;  // 4608 times its power has room
     static I start(int) { return Vec::set_int(0); }
     // keys in 0..24, queries in -12..12, four of each in a lane.
     static I add(I acc, I keys, I queries) { return Vec::add_words(acc, Vec::dot_pairs(keys, queries)); }

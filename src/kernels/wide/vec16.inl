@@ -112,6 +112,10 @@ struct Vec {
         const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         return _mm512_i32gather_epi32(_mm512_mullo_epi32(lane, set_int(static_cast<int>(stride))), p, 1);
     }
+    static bool bytes_within(I a, std::uint8_t least, std::uint8_t most) {  // all of them, unsigned
+        const __m512i low = _mm512_set1_epi8(static_cast<char>(least)), high = _mm512_set1_epi8(static_cast<char>(most));
+        return (_mm512_cmplt_epu8_mask(a, low) | _mm512_cmpgt_epu8_mask(a, high)) == 0;
+    }
     static I interleave_low(I a, I b) { return _mm512_unpacklo_epi32(a, b); }
     static I interleave_high(I a, I b) { return _mm512_unpackhi_epi32(a, b); }
     static I interleave_low_pairs(I a, I b) { return _mm512_unpacklo_epi64(a, b); }

@@ -104,6 +104,10 @@ struct Vec {
         const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), _mm256_mullo_epi32(lane, set_int(static_cast<int>(stride))), 1);
     }
+    static bool bytes_within(I a, std::uint8_t least, std::uint8_t most) {  // all of them, unsigned
+        const __m256i low = _mm256_set1_epi8(static_cast<char>(least)), high = _mm256_set1_epi8(static_cast<char>(most));
+        return _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(_mm256_min_epu8(a, high), low), a)) == -1;
+    }
     static I interleave_low(I a, I b) { return _mm256_unpacklo_epi32(a, b); }
     static I interleave_high(I a, I b) { return _mm256_unpackhi_epi32(a, b); }
     static I interleave_low_pairs(I a, I b) { return _mm256_unpacklo_epi64(a, b); }

@@ -14,12 +14,12 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/process.h"
 #include "serve/net/server.h"
 #include "serve/net/sse.h"
 
@@ -107,21 +107,14 @@ class Pair {
     pid_t child_ = -1;
 };
 
-std::size_t resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    std::size_t all = 0, resident = 0;
-    statm >> all >> resident;
-    return resident * 4096;
-}
-
 void hold(int connections, double seconds) {
-    const std::size_t before = resident_bytes();
+    const std::int64_t before = process_resident_bytes();
     Pair pair(connections, false);
     while (pair.server->stats().open_connections < static_cast<std::size_t>(connections)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const double cpu = cpu_seconds();
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     fmt::print("{} idle connections: {} bytes each, {:.4f} s of CPU in {} s\n", connections,
-               (resident_bytes() - before) / static_cast<std::size_t>(connections), cpu_seconds() - cpu, seconds);
+               (process_resident_bytes() - before) / connections, cpu_seconds() - cpu, seconds);
 }
 
 void stream(int streams, double per_second, double seconds) {
