@@ -18,7 +18,7 @@ namespace baleen::kernels::avx512bf16 {
 
 namespace {
 
-constexpr int kEntries = 16;  // of a block; even
+constexpr int kEntries = 64;  // of a block; even
 constexpr int kHeads = 4, kEntriesOfTile = 4, kChannels = 4;
 
 // The numbers of one entry as bf16. False where a scale does not fit.
