@@ -36,6 +36,11 @@ constexpr int kDirectInputs = 16;  // up to so many, weights are decoded in regi
 
 // Inputs at once there. Of fp8 four, with four rows: eight with two rows do as many products for a decoded weight, but are an eighth slower.
 constexpr int direct_group_of(WeightFormat format) { return format == WeightFormat::fp8 ? 4 : 8; }
+// Rows at once there. Rows of bf16 are often a multiple of 8 KiB long: where inputs too want room in L1, three rows fight less for it.
+template <WeightFormat format>
+constexpr int rows_at_once(int count) {
+    return format == WeightFormat::bf16 && count > 1 ? 3 : 4;
+}
 // `count` inputs in as few groups as will do, of sizes as equal as can be, the larger first.
 struct Groups {
     int groups, least, larger;  // how many, inputs of the smaller ones, how many have one more
@@ -245,9 +250,9 @@ template <WeightFormat format>
 void segment(const Job& job, std::int64_t begin, std::int64_t end, int panel_rows) {
     std::int64_t r = begin;
     if (job.x.count <= kDirectInputs) {
-        if (job.groups.size(0) <= 4)
+        if (rows_at_once<format>(job.x.count) == 4)
             for (; r + 4 <= end; r += 4) direct_inputs<format, 4>(job, r);
-        else if constexpr (direct_group_of(format) > 4)
+        else if constexpr (format == WeightFormat::bf16)
             for (; r + 3 <= end; r += 3) direct_inputs<format, 3>(job, r);
         for (; r < end; ++r) direct_inputs<format, 1>(job, r);
         return;
