@@ -82,7 +82,7 @@ STAGES = (
     Stage(28 * M, {512: 0.4, 1024: 0.35, 2048: 0.15, 4096: 0.1}, 8192, 0.5, _with_drills(0.1), SKILLS, 0.6),
 )
 
-TOTAL = 60 * M
+TOTAL = 48 * M
 # Windows of tokens, (start, end, from, to), in which the learning rate falls from one share of its full value to another; between them it
 # is full, and after each it is warmed up again. The model is fit for use where the share has come down.
 DECAYS = ((9 * M, TOTAL, 1.0, 0.02),)
