@@ -1,6 +1,6 @@
 """Speeds of one machine kept as JSON, and the plots of the docs drawn from them. Needs a built baleen and python3 alone.
 
-    python3 bench/results.py run NAME --model DIR [--depths 0,1024,...]    measures and writes bench/results/NAME.json; takes half an hour
+    python3 bench/results.py run NAME --model DIR [--depths 0,1024,...]    measures and writes bench/results/NAME.json, in about six minutes
     python3 bench/results.py plot                                           draws docs/figures/*.svg from every file there
 """
 
