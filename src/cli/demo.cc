@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
     ModelOptions model;
-    int sentences = 240;  // about 4,500 tokens of krill's
+    int sentences = 1345;  // about 30,000 tokens of krill's
     std::uint64_t seed = 1;
 };
 
@@ -182,13 +182,13 @@ Command add_demo(CLI::App& root) {
     auto options = std::make_shared<Options>();
     CLI::App* app = root.add_subcommand("demo", "Show krill at work: itself, a tool, a long document");
     add_model_options(*app, options->model);
-    app->add_option("--sentences", options->sentences, "length of the document, in sentences of about 18 tokens")
+    app->add_option("--sentences", options->sentences, "length of the document, in sentences of about 22 tokens")
         ->capture_default_str()
         ->check(CLI::Range(kAsked, 100000));
     app->add_option("--seed", options->seed, "another seed makes another document")->capture_default_str();
     app->footer("Says of every answer whether it is right; the exit code only says whether it ran.\n"
                 "  baleen demo\n"
-                "  baleen demo --seed 7 --sentences 960     four times the document");
+                "  baleen demo --seed 7 --sentences 240     a document of 5,600 tokens");
     return {app, [options] { return run(*options); }};
 }
 

@@ -82,11 +82,12 @@ DemoFact make_fact(Random& r, std::set<std::string>& names) {
     } else {
         fact.value = fmt::format("{}", number);
     }
-    switch (r.below(5)) {
+    switch (r.below(6)) {
         case 0: fact.line = fmt::format("The {} of {} is {}.", fact.attribute, fact.name, fact.value); break;
         case 1: fact.line = fmt::format("{}'s {} is {}.", fact.name, fact.attribute, fact.value); break;
-        case 2: fact.line = fmt::format("Note: the {} for {} is {}.", fact.attribute, fact.name, fact.value); break;
-        case 3: fact.line = fmt::format("Remember that the {} of {} is {}.", fact.attribute, fact.name, fact.value); break;
+        case 2: fact.line = fmt::format("{} has the {} {} now.", fact.name, fact.attribute, fact.value); break;
+        case 3: fact.line = fmt::format("For {} the {} is {}, I think.", fact.name, fact.attribute, fact.value); break;
+        case 4: fact.line = fmt::format("{} {}: {}", fact.name, fact.attribute, fact.value); break;
         default: fact.line = fmt::format("[{}] {} = {}", fact.attribute, fact.name, fact.value); break;
     }
     return fact;

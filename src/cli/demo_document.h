@@ -24,7 +24,7 @@ struct DemoDocument {
     std::vector<DemoFact> others;  // facts beside them that nobody asks about
 };
 
-// `sentences` of filler, about 18 tokens of krill's each, with `asked` and `others` facts between them.
+// `sentences` of filler, about 22 tokens of krill's each, with `asked` and `others` facts between them.
 DemoDocument make_demo_document(std::uint64_t seed, int sentences, int asked, int others);
 
 }  // namespace baleen::cli

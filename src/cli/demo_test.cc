@@ -8,7 +8,7 @@ namespace baleen::cli {
 namespace {
 
 TEST(Demo, RunsAndCountsWhatIsRight) {
-    const Ran ran = run({"demo"});
+    const Ran ran = run({"demo", "--sentences", "240"});
     EXPECT_EQ(ran.code, 0) << ran.err;
     int right = 0, asked = 0;
     const std::size_t score = ran.out.find(" of 12 right");

@@ -25,7 +25,7 @@ class Batch:
 
 TASK_NAMES = (
     "think", "recall", "multi", "quote", "absent", "count", "extract", "tool", "tool_answer", "no_tool", "json", "fim", "prefix",
-    "identity", "refuse", "small_talk", "key_value", "repeat", "random_copy", "lines", "cells", "tally", "choose",
+    "identity", "refuse", "small_talk", "key_value", "repeat", "random_copy", "lines", "cells", "tally",
 )  # fmt: skip
 _INDEX = {name: index + 1 for index, name in enumerate(TASK_NAMES)}
 
@@ -58,9 +58,9 @@ def _positions(rng: random.Random, length: int) -> np.ndarray:
     return positions
 
 
-def _samples(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float], length: int, held: bool, novel: float):
+def _samples(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float], length: int, held: bool):
     """Encoded samples, one after another until `length` is nearly full; each of a task drawn from `tasks`."""
-    words = Words(rng, held, novel, vocabulary.word_pieces)
+    words = Words(rng, held)
     at = 0
     while at < length - 40:
         fitting = {name: weight for name, weight in tasks.items() if length - at >= curriculum.NEEDS_ROOM.get(name, 40)}
@@ -75,17 +75,17 @@ def _samples(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float]
         at += len(ids)
 
 
-def make_row(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float], length: int, held: bool = False, novel: float = 0.0):
+def make_row(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float], length: int, held: bool = False):
     """One row: ids and task indices, `length` of each. What does not fit is cut off."""
     ids = np.full(length, vocabulary.pad, np.int64)
     learn = np.zeros(length, np.uint8)
     at = 0
-    for row, marks in _samples(vocabulary, rng, tasks, length, held, novel):
+    for row, marks in _samples(vocabulary, rng, tasks, length, held):
         count = min(len(row), length - at)
         ids[at : at + count] = row[:count]
         learn[at : at + count] = [_INDEX[name] if name else 0 for name in marks[:count]]
         at += count
-        if at > length // 2 and not tasks.keys() <= curriculum.SKILLS.keys():
+        if at > length // 2 and not tasks.keys() <= {*curriculum.SKILLS, "ask_first"}:
             break  # a long task's sample has used its budget
     return ids, learn
 
@@ -101,6 +101,6 @@ def make_batch(vocabulary: Vocabulary, seed: int, step: int, tokens: int, rank: 
             tasks = stage.short
         else:
             tasks = {_weighted(rng, stage.long): 1.0}
-        parts.append((*make_row(vocabulary, rng, tasks, length, novel=stage.novel), _positions(rng, length)))
+        parts.append((*make_row(vocabulary, rng, tasks, length), _positions(rng, length)))
     ids, learn, positions = (np.stack(part) for part in zip(*parts))
     return Batch(ids, learn, positions.astype(np.int32))

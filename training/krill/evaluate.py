@@ -2,8 +2,10 @@
 
     python training/krill/evaluate.py --seed 7                                all tasks at their usual lengths, a table
     python training/krill/evaluate.py --seed 7 --tasks recall --lengths 8192,65536 --questions 40 --json
+    python training/krill/evaluate.py --seed 7 --new-phrasings                asked in other words
 
-Words, names, numbers and phrasings are those never used in training. Answers are greedy and run freely to their end, in the official
+Words, names and numbers are those never used in training; phrasings are cores of training in frames of training, in combinations it has
+not seen, or with `--new-phrasings` cores it has not seen. Answers are greedy and run freely to their end, in the official
 numerics (`--numerics weights-only` for the other). Questions about one document are asked one after another in one conversation whose
 earlier answers are the right ones; up to 8,192 tokens every question has a document of its own.
 """
@@ -79,7 +81,8 @@ def _ask(sample: Sample, upto: int, length: int, depth: float, max_tokens: int =
         request = {"raw": prompt_text(render(sample, upto=0)), "max_tokens": 200}
         return Question("fim", length, depth, request, {"content": sample.fim[2]})
     message = sample.messages[upto]
-    answer = {"content": message["content"].removeprefix(sample.prefix), "tool_calls": message.get("tool_calls", [])}
+    given = sample.prefix if upto == len(sample.messages) - 1 else ""
+    answer = {"content": message["content"].removeprefix(given), "tool_calls": message.get("tool_calls", [])}
     request = request_body(sample, upto) | {"max_tokens": max_tokens}
     return Question(message["task"], length, depth, request, answer, sample.thinking)
 
@@ -88,11 +91,11 @@ def _answers(sample: Sample) -> list[int]:
     return [index for index, message in enumerate(sample.messages) if message["role"] == "assistant" and not message.get("given")]
 
 
-def document_questions(task: str, length: int, count: int, seed: str, vocabulary: Vocabulary) -> list[Question]:
+def document_questions(task: str, length: int, count: int, seed: str, vocabulary: Vocabulary, new: bool) -> list[Question]:
     questions: list[Question] = []
     document = 0
     while len(questions) < count:
-        words = Words(random.Random(f"{seed}/{task}/{length}/{document}"), held=True)
+        words = Words(random.Random(f"{seed}/{task}/{length}/{document}"), held=True, new=new)
         if task == "recall" and length <= OWN_DOCUMENT_MAX:
             depth = (document + 0.5) / count
             sample = TASKS[task](words, length, vocabulary.measure, facts=1, depth=depth)
@@ -106,12 +109,12 @@ def document_questions(task: str, length: int, count: int, seed: str, vocabulary
     return questions[:count]
 
 
-def skill_questions(task: str, count: int, seed: str, vocabulary: Vocabulary) -> list[Question]:
+def skill_questions(task: str, count: int, seed: str, vocabulary: Vocabulary, new: bool) -> list[Question]:
     """`count` of every kind of answer that the generator makes."""
     kinds: dict[str, list[Question]] = defaultdict(list)
     number = 0
     while number < 20 * count and (not kinds or min(map(len, kinds.values())) < count):
-        words = Words(random.Random(f"{seed}/{task}/{number}"), held=True)
+        words = Words(random.Random(f"{seed}/{task}/{number}"), held=True, new=new)
         sample = TASKS[task](words, 700, vocabulary.measure)
         number += 1
         if sample.prefix and sample.response_format:
@@ -170,6 +173,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tasks", default=",".join((*DEFAULT_LENGTHS, *SKILLS)), help="comma-separated; default: all")
     parser.add_argument("--lengths", help="comma-separated tokens of a document, for the document tasks")
     parser.add_argument("--questions", type=int, default=200, help="for each task and length")
+    parser.add_argument("--new-phrasings", action="store_true", help="ask in words that no training has, where there are any")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--model", type=Path, default=ROOT / "models/krill")
     parser.add_argument("--baleen", type=Path, default=Path(os.environ.get("BALEEN", ROOT / "build/release/baleen")))
@@ -187,9 +191,9 @@ def main(arguments: list[str]) -> int:
         if task in DEFAULT_LENGTHS:
             lengths = [int(text) for text in options.lengths.split(",")] if options.lengths else DEFAULT_LENGTHS[task]
             for length in lengths:
-                questions += document_questions(task, length, options.questions, options.seed, vocabulary)
+                questions += document_questions(task, length, options.questions, options.seed, vocabulary, options.new_phrasings)
         elif task in SKILLS:
-            questions += skill_questions(task, options.questions, options.seed, vocabulary)
+            questions += skill_questions(task, options.questions, options.seed, vocabulary, options.new_phrasings)
         else:
             raise SystemExit(f"no task {task}; there are {', '.join((*DEFAULT_LENGTHS, *SKILLS))}")
 

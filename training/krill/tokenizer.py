@@ -1,6 +1,6 @@
 """krill's own byte-level BPE, in the original's form: V4's three splits, digits single, control tokens first three and last.
 
-`python training/krill/tokenizer.py OUT --vocabulary 1280 --seed 1` trains one on the text of the task generators.
+`python training/krill/tokenizer.py OUT --vocabulary 1152 --seed 1` trains one on the text of the task generators.
 """
 
 import argparse
@@ -44,8 +44,6 @@ class Vocabulary:
         self.size = self._tokenizer.get_vocab_size()
         self.controls = {token: self._tokenizer.token_to_id(token) for token in (*FIRST_CONTROLS, *LAST_CONTROLS)}
         self.bos, self.eos, self.pad = (self.controls[token] for token in FIRST_CONTROLS)
-        texts = {token.removeprefix(BLANK).lower() for token in self._tokenizer.get_vocab()}
-        self.word_pieces = sorted(text for text in texts if text.isascii() and text.isalpha() and len(text) <= 5)  # what words are cut into
         self._lengths: dict[str, int] = {}
 
     def measure(self, text: str) -> int:
@@ -113,12 +111,11 @@ def train(out: Path, vocabulary: int, seed: int, samples: int):
 
     Merges are learned without the blanks before words; then a blank joins the most frequent first pieces. So a word falls into the same
     pieces wherever it stands, and copying it from the middle of a sentence to the start of an answer is copying its pieces."""
-    from curriculum import STAGES
     from tasks import TASKS
     from words import Words
 
     rng = random.Random(seed)
-    source = Words(rng, novel=STAGES[-1].novel)
+    source = Words(rng)
     texts: list[str] = []
     for _ in range(samples):
         for task, make in TASKS.items():
@@ -165,7 +162,7 @@ def train(out: Path, vocabulary: int, seed: int, samples: int):
 def main(arguments: list[str]):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--vocabulary", type=int, default=1280)
+    parser.add_argument("--vocabulary", type=int, default=1152)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=int, default=400, help="of each task")
     options = parser.parse_args(arguments)

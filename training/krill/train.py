@@ -98,7 +98,13 @@ def losses(model: Krill, batch: batches.Batch, trained: int, generator: torch.Ge
 
     out = model(tokens, at, positions=torch.from_numpy(batch.positions), mtp=with_mtp, select=select, index_queries=queries)
     target = following[at]
-    weight = torch.cat([_TASK_WEIGHTS[task[answer_at].long()], torch.ones(len(context_at))])
+    kinds = task[answer_at].long()
+    weight = _TASK_WEIGHTS[kinds]
+    if trained >= curriculum.FIRST_FROM:
+        begins = torch.ones(answers, dtype=torch.bool)
+        begins[1:] = (answer_at[1:] != answer_at[:-1] + 1) | (kinds[1:] != kinds[:-1])
+        weight = torch.where(begins, curriculum.FIRST_WEIGHT * weight, weight)
+    weight = torch.cat([weight, torch.ones(len(context_at))])
     loss = F.cross_entropy(out.logits, target, reduction="none") * weight
     all_answers, all_context = count_answers(answers, len(context_at))
     answer_loss = loss[:answers].sum() / max(1, all_answers)
@@ -113,7 +119,6 @@ def losses(model: Krill, batch: batches.Batch, trained: int, generator: torch.Ge
 
     with torch.no_grad():
         right = (out.logits[:answers].argmax(-1) == target[:answers]).float()
-        kinds = task[answer_at].long()
         per_task = torch.zeros(len(TASK_NAMES) + 1, 2)
         per_task[:, 0].index_add_(0, kinds, right)
         per_task[:, 1].index_add_(0, kinds, torch.ones_like(right))

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from sample import Sample
 from tasks.chat import identity, refuse, small_talk
 from tasks.code import fim
-from tasks.documents import absent, count, mixed, multi, quote, recall
+from tasks.documents import absent, ask_first, count, mixed, multi, quote, recall
 from tasks.drills import key_value, random_copy, repeat
 from tasks.json_schema import json_schema
-from tasks.lookups import cells, choose, lines, tally
+from tasks.lookups import cells, lines, tally
 from tasks.prefix import prefix
 from tasks.records import extract
 from tasks.tools import tools
@@ -19,8 +19,8 @@ from tasks.tools import tools
 TASKS: dict[str, Callable[..., Sample]] = {
     make.__name__: make
     for make in (
-        *(recall, multi, quote, absent, count, mixed, extract),
-        *(key_value, repeat, random_copy, lines, cells, tally, choose),
+        *(recall, multi, quote, absent, count, mixed, ask_first, extract),
+        *(key_value, repeat, random_copy, lines, cells, tally),
         *(identity, small_talk, refuse, tools, json_schema, fim, prefix),
     )
 }

@@ -1,16 +1,46 @@
-"""Fill-in-the-middle on small generated code: what is missing follows from what stands around it."""
+"""Fill-in-the-middle on small generated code: what is missing follows from what stands around it.
+
+In the pieces ~a~ ~b~ ~c~ are variables, ~x~ that of a loop, ~f~ ~g~ functions, ~K~ a class, ~m~ ~n~ numbers, ~op~ an operator and
+~does~ its name; what stands between « and » has one right answer.
+"""
 
 import re
 from collections.abc import Callable
 
 from sample import Sample
 from tasks.request import within
-from tasks.snippets import DECLARED, HELD_SNIPPETS, OPERATIONS, SNIPPETS, STATEMENTS
-from words import NOUNS, Words
+from words import Words
 
+OPERATIONS = {"+": "plus", "-": "minus", "*": "times", "/": "over"}
+PIECES: dict[str, tuple[str, ...]] = {
+    "python": (
+        "# ~a~ ~does~ ~b~\ndef ~f~(~a~, ~b~):\n    «return ~a~ ~op~ ~b~»\n",
+        "def ~f~(~a~, ~b~):\n    ~c~ = «~a~ ~op~ ~b~»  # ~a~ ~does~ ~b~\n    «return ~c~»\n",
+        "class ~K~:\n    def __init__(self, ~a~, ~b~, ~c~):\n        self.~a~ = ~a~\n        «self.~b~ = ~b~»\n        «self.~c~ = ~c~»\n",
+        "class ~K~:\n    def get_~a~(self):\n        return self.~a~\n\n    def get_~b~(self):\n        «return self.~b~»\n",
+        "def ~f~(~a~):\n    ~c~ = 0\n    for ~x~ in ~a~:\n        «~c~ += ~x~»\n    «return ~c~»\n",
+        "def ~f~(~a~):\n    ~c~ = []\n    for ~x~ in «~a~»:\n        if ~x~ > ~n~:\n            «~c~.append(~x~)»\n    «return ~c~»\n",
+        "~a~ = ~n~\n~b~ = ~m~\nprint(~a~)\n«print(~b~)»\n",
+        "def ~f~(~a~, ~b~):\n    print(~a~, ~b~)\n\ndef ~g~(~a~, ~b~):\n    «~f~(~a~, ~b~)»\n",
+        'if ~a~ is None:\n    print("no ~a~")\nif «~b~ is None»:\n    «print("no ~b~")»\n',
+        '~a~ = {"~b~": ~n~, "~c~": ~m~}\nprint(~a~["~b~"])\n«print(~a~["~c~"])»\n',
+        "for ~x~ in ~a~:\n    print(«~x~»)\nfor ~x~ in ~b~:\n    «print(~x~)»\n",
+    ),
+    "javascript": (
+        "// ~a~ ~does~ ~b~\nfunction ~f~(~a~, ~b~) {\n  «return ~a~ ~op~ ~b~;»\n}\n",
+        "const ~a~ = ~n~;\nconst ~b~ = ~m~;\nconsole.log(~a~);\n«console.log(~b~);»\n",
+        "class ~K~ {\n  constructor(~a~, ~b~) {\n    this.~a~ = ~a~;\n    «this.~b~ = ~b~;»\n  }\n}\n",
+        "function ~f~(~a~) {\n  let ~c~ = 0;\n  for (const ~x~ of «~a~») {\n    «~c~ += ~x~;»\n  }\n  «return ~c~;»\n}\n",
+    ),
+    "c": (
+        "// ~a~ ~does~ ~b~\nint ~f~(int ~a~, int ~b~) {\n    «return ~a~ ~op~ ~b~;»\n}\n",
+        'int ~a~ = ~n~;\nint ~b~ = ~m~;\nprintf("%d", ~a~);\n«printf("%d", ~b~);»\n',
+        "int ~f~(int ~a~, int ~b~) {\n    int ~c~ = «~a~ ~op~ ~b~»; // ~a~ ~does~ ~b~\n    «return ~c~;»\n}\n",
+    ),
+}
 _SLOT = re.compile(r"~(\w+)~")
 _SPAN = re.compile("«(.*?)»", re.DOTALL)
-_TAKEN = {"data", "value", "options", "main", "int", "i", "n"}  # names that snippets use themselves
+_KEPT = 3  # of the parts after a piece's first one every third is left out in measuring alone
 
 
 class _Names:
@@ -22,9 +52,7 @@ class _Names:
         self.known: dict[str, str] = {}
 
     def __call__(self, match: re.Match) -> str:
-        return self.get(match.group(1))
-
-    def get(self, slot: str) -> str:
+        slot = match.group(1)
         if slot not in self.known:
             self.known[slot] = self._make(slot)
         return self.known[slot]
@@ -33,51 +61,29 @@ class _Names:
         words = self.words
         if slot in "mn":
             return self._fresh(lambda: str(words.rng.randint(2, 999)))
-        if slot in "uvw":
-            return self._fresh(lambda: words.choice((words.word(), words.pick(NOUNS))))
         if slot == "K":
-            return self._fresh(lambda: words.choice((words.place(), words.pick(NOUNS).capitalize())))
+            return self._fresh(words.place)
         if slot in "fg":
-            return self._fresh(
-                lambda: words.choice((words.word(), f"{words.word(1, 2)}_{words.pick(NOUNS)}", "get_" + words.word()))
-            )
-        if slot == "x":
-            return self._fresh(lambda: words.choice((words.choice("xyktpqrs"), words.pick(NOUNS), words.word(1, 2))))
-        if len(slot) == 2 and slot[0] == "A":
-            return self.get(slot[1]).upper()
-        if len(slot) == 2 and slot[0] == "C":
-            return self.get(slot[1]).capitalize()
+            return self._fresh(lambda: words.choice((words.word(), "get_" + words.word(1, 2))))
         if slot == "op":
-            return words.choice("+-*/")
+            self.known["does"] = OPERATIONS[op := words.choice("+-*/")]
+            return op
         if slot == "does":
-            return words.form(OPERATIONS[self.get("op")], a=self.get("a"), b=self.get("b"))
-        return self._fresh(lambda: words.choice((words.word(1, 2), words.word(), words.pick(NOUNS))))
+            op = words.choice("+-*/")
+            self.known["op"] = op
+            return OPERATIONS[op]
+        return self._fresh(lambda: words.word(1, 2))
 
     def _fresh(self, make: Callable[[], str]) -> str:
         while True:
             name = make()
-            if name not in self.used | _TAKEN:
+            if name not in self.used:
                 self.used.add(name)
                 return name
 
 
-def _cut(words: Words, code: str, start: int, end: int) -> tuple[int, int]:
-    """The span to leave out: the marked one, its rest from some border on, or with it the line's indentation and end."""
-    kind = words.rng.random()
-    line_start = code.rfind("\n", 0, start) + 1
-    alone = not code[line_start:start].strip() and code[end : end + 1] == "\n"
-    if alone and kind < 0.3:
-        return line_start, end + words.choice((0, 1))
-    if alone and kind < 0.4:
-        return start, end + 1
-    borders = [at for at in range(start + 1, end) if re.match(r"\w\W|\W\w", code[at - 1 : at + 1])]
-    if kind > 0.75 and borders:
-        return words.choice(borders), end
-    return start, end
-
-
 def _piece(words: Words, text: str, used: set[str]) -> tuple[str, list[tuple[int, int]]]:
-    """A snippet with its names, and the spans that may be left out of it."""
+    """A piece with its names, and the spans that may be left out of it."""
     filled = _SLOT.sub(_Names(words, used), text)
     code, spans, last = "", [], 0
     for match in _SPAN.finditer(filled):
@@ -88,69 +94,48 @@ def _piece(words: Words, text: str, used: set[str]) -> tuple[str, list[tuple[int
     return code + filled[last:], spans
 
 
+def is_held(language: str, piece: int, span: int) -> bool:
+    """Whether this part is left out in measuring alone."""
+    return span > 0 and (piece + span) % _KEPT == 0
+
+
 def snippet(words: Words) -> tuple[str, str]:
     """The name of a language and a piece of code in it."""
-    side = HELD_SNIPPETS if words.held else SNIPPETS
-    language = words.choice(list(side))
-    return language, _piece(words, words.choice(side[language]), set())[0]
+    language = words.choice(list(PIECES))
+    return language, _piece(words, words.choice(PIECES[language]), set())[0]
 
 
-def _repeated(words: Words, used: set[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Names, then the same statement for each of them, once or twice. All but the first statement may be left out."""
-    fresh = _Names(words, used)
-    items = [fresh.get(slot) for slot in words.rng.sample(["v", "w", "a", "b", "c", "d", "e"], words.rng.randint(2, 5))]
-    given = {"o": fresh.get("o"), "f": fresh.get("f"), "n": fresh.get("n")}
-    names, quoted = ", ".join(items), ", ".join(f'"{item}"' for item in items)
-    code, spans = "", []
-    if words.chance(0.85):
-        code = words.form(DECLARED, names=names, quoted=quoted, typed=", int ".join(items), **given) + "\n"
-    indent = words.choice(("", "", "    ", "  "))
-    for _ in range(words.choice((1, 1, 2)) if code else 2):
-        shape, known = words.pick(STATEMENTS), bool(code)  # without an earlier list nobody knows which name comes next
-        for number, item in enumerate(items):
-            line = shape.format(i=item, I=item.upper(), **given)
-            if known and number:
-                spans.append((len(code) + len(indent), len(code) + len(indent) + len(line)))
-            code += indent + line + "\n"
-        if words.chance(0.3):
-            code += "\n"
-    return code, spans
-
-
-def _chosen_span(words: Words, code: str, spans: list[tuple[int, int]]) -> tuple[int, int]:
-    """One of the spans, at times together with those that follow it at once, three lines at most."""
-    at = words.rng.randrange(len(spans))
-    start, end = spans[at]
-    for following, last in spans[at + 1 : at + 3]:
-        if code[end:following].strip() or not words.chance(0.35):
-            break
-        end = last
+def _cut(words: Words, code: str, start: int, end: int) -> tuple[int, int]:
+    """The span to leave out: all of it, its rest from some border on, or with it the line's indentation and end."""
+    kind = words.rng.random()
+    line_start = code.rfind("\n", 0, start) + 1
+    if kind < 0.25 and not code[line_start:start].strip() and code[end : end + 1] == "\n":
+        return line_start, end + 1
+    borders = [at for at in range(start + 1, end) if re.match(r"\w\W|\W\w", code[at - 1 : at + 1])]
+    if kind > 0.75 and borders:
+        return words.choice(borders), end
     return start, end
 
 
 def _file(words: Words, pieces: int) -> tuple[str, str, str]:
     """Pieces of code one after the other, and a cut in one of them: what is before it, after it, and in it."""
-    side = HELD_SNIPPETS if words.held and words.chance(0.6) else SNIPPETS
-    language = words.rng.choices(list(side), [len(texts) for texts in side.values()])[0]
+    language = words.rng.choices(list(PIECES), [len(texts) for texts in PIECES.values()])[0]
+    texts = PIECES[language]
+    order = words.rng.sample(range(len(texts)), min(pieces, len(texts)))
     used: set[str] = set()
-    if words.chance(0.35):
-        chosen, (code, spans) = "", _repeated(words, used)
-    else:
-        chosen = words.choice(side[language])
-        code, spans = _piece(words, chosen, used)
-    start, end = _cut(words, code, *_chosen_span(words, code, spans))
-    around = [
-        _piece(words, text, used)[0] for text in words.rng.sample([t for t in SNIPPETS[language] if t != chosen], pieces - 1)
-    ]
-    gap = "\n\n" if language == "python" and words.chance(0.5) else "\n"
-    place = words.rng.randint(0, len(around))
-    before = "".join(text + gap for text in around[:place])
-    after = "".join(gap + text for text in around[place:])
+    chosen = words.rng.randrange(len(order))
+    made = [_piece(words, texts[index], used) for index in order]
+    code, spans = made[chosen]
+    held = [is_held(language, order[chosen], number) for number in range(len(spans))]
+    open_spans = [span for span, kept in zip(spans, held) if not kept]
+    if words.held and any(held) and words.chance(0.6):
+        open_spans = [span for span, kept in zip(spans, held) if kept]
+    start, end = _cut(words, code, *words.choice(open_spans))
+    before = "".join(text + "\n" for text, _ in made[:chosen])
+    after = "".join("\n" + text for text, _ in made[chosen + 1 :])
     return before + code[:start], code[end:] + after, code[start:end]
 
 
 def fim(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
     """A short file of one to three pieces of code in one language, with a part of one of them to be filled in."""
-    return within(
-        budget, measure, range(words.choice((1, 1, 1, 1, 2, 2, 3)), 0, -1), lambda pieces: Sample(fim=_file(words, pieces))
-    )
+    return within(budget, measure, range(words.choice((1, 1, 2, 2, 3)), 0, -1), lambda pieces: Sample(fim=_file(words, pieces)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from encoding import EFFORT_TEXT
 from sample import Sample, assistant, system, user
 from tasks import phrases, request
-from words import COLORS, FRUIT, JOBS, MONTHS, Forms, Words
+from words import Forms, Words
 
 ABSENT = "Not in the document."
 FRAMING_TOKENS = 8  # control tokens of a request, and a few for words that split differently where texts meet
@@ -40,17 +40,16 @@ class Turn:
     answer: str
     task: str
     reasoning: str
-    fact: Fact | None = None  # the one fact that is asked for; its line may still get a prefix when the document is laid out
+    fact: Fact | None = None  # the one fact that is asked for
 
 
 @dataclass
 class Layout:
-    """How the lines of one document look: running text or lines, the kinds of filler, a prefix before each line."""
+    """How the lines of one document look: running text or lines, and the kinds of filler."""
 
     prose: bool
     fillers: list[Forms]
     weights: list[int]
-    prefix: str = ""  # "", "bullet", "number", "time"
 
     @property
     def unit(self) -> str:
@@ -59,21 +58,7 @@ class Layout:
 
 def fact_value(words: Words, attribute: str) -> str:
     """A value that fits an attribute."""
-    if attribute == "color":
-        return words.pick(COLORS)
-    if attribute == "job":
-        return words.pick(JOBS)
-    if attribute == "fruit":
-        return words.pick(FRUIT)
-    if attribute == "month":
-        return words.pick(MONTHS)
-    if attribute == "tool":
-        return words.thing()
-    if attribute == "age":
-        return str(words.rng.randint(18, 99))
-    if attribute == "date":
-        return words.date()
-    if attribute in ("city", "friend", "team"):
+    if attribute in phrases.WORD_ATTRIBUTES:
         return words.place()
     if attribute in phrases.NUMBER_ATTRIBUTES:
         return words.number()
@@ -83,10 +68,6 @@ def fact_value(words: Words, attribute: str) -> str:
 def looked_up(fact: Fact) -> str:
     """A thought: every question, written or not as training knows it, becomes the same few words before the value is said."""
     return f"I look for the {fact.attribute} of {fact.name}. It is {fact.value}."
-
-
-def plural(attribute: str) -> str:
-    return phrases.PLURALS.get(attribute, attribute + "s")
 
 
 def enumerate_words(items: list[str]) -> str:
@@ -100,21 +81,9 @@ def with_line_breaks(form: str) -> str:
 
 
 def _layout(words: Words) -> Layout:
-    kind = words.rng.randrange(10)
-    mixes = [phrases.PROSE, phrases.LOGS, phrases.ITEMS, phrases.DIALOG]
-    if kind < 3:
-        return Layout(True, mixes, [8, 0, 0, words.rng.randint(0, 1)])
-    if kind == 3:
-        return Layout(False, mixes, [1, 0, 0, 0])
-    if kind == 4:
-        return Layout(False, mixes, [0, 1, 0, 0])
-    if kind == 5:
-        return Layout(False, mixes, [0, 0, 1, 0])
-    if kind == 6:
-        return Layout(False, mixes, [1, 0, 0, 3])
-    if kind == 7:
-        return Layout(False, mixes, [4, 1, 1, 1], words.choice(("bullet", "number", "time")))
-    return Layout(False, mixes, [4, 2, 2, 1])
+    kind = words.rng.randrange(4)
+    fillers = [phrases.PROSE, phrases.LOGS]
+    return Layout(kind < 2, fillers, [1, 0] if kind < 3 else [1, 1])
 
 
 class Facts:
@@ -245,7 +214,7 @@ class Conversation:
 
         def write() -> Turn:
             in_order = sorted(self.facts.names[name], key=lambda fact: fact.depth)
-            listed = ", ".join(f"{fact.attribute} {fact.value}" for fact in in_order)
+            listed = ", ".join(fact.attribute for fact in in_order)
             found = f"I find: {listed}. That is {total}." if total else "I find none."
             question = self.words.fill(phrases.ASK_COUNT, name=name, unit=self.layout.unit)
             return Turn(question, str(total), "count", f"I look for the {self.layout.unit}s about {name}. {found}")
@@ -278,7 +247,7 @@ class Conversation:
             names = enumerate_words([fact.name for fact in facts])
             if kind < 3:
                 attribute = first.attribute
-                question = self.words.fill(phrases.ASK_NAMES, attribute=attribute, plural=plural(attribute), names=names)
+                question = self.words.fill(phrases.ASK_NAMES, attribute=attribute, names=names)
             elif kind == 3:
                 attributes = enumerate_words([fact.attribute for fact in facts])
                 question = self.words.fill(phrases.ASK_ATTRIBUTES, attributes=attributes, name=first.name)
@@ -299,17 +268,7 @@ class Conversation:
     # The document.
 
     def cost(self, line: str) -> int:
-        if self.layout.prose:
-            return self.measure(" " + line)
-        return self.measure(self.prefixed(line, 999) + "\n")
-
-    def prefixed(self, line: str, index: int) -> str:
-        prefix = self.layout.prefix
-        if prefix == "bullet":
-            return "- " + line
-        if prefix == "number":
-            return f"{index}. {line}"
-        return f"{self.words.time()} {line}" if prefix == "time" else line
+        return self.measure(" " + line if self.layout.prose else line + "\n")
 
     def place(self, depth: float | None, asked: Fact | None) -> None:
         """Gives every fact a depth, mostly each its own, sometimes all close together."""
@@ -337,14 +296,12 @@ class Conversation:
         return lines
 
     def document(self, room: int) -> str:
-        """The text, with the facts at their depths among the fillers. Their lines are final from here on."""
+        """The text, with the facts at their depths among the fillers. """
         paragraph_breaks = room // 60 if self.layout.prose else 0
         fillers = self.fillers(room - paragraph_breaks)
         lines = [((index + 0.5) / len(fillers), Fact("", "", "", line)) for index, line in enumerate(fillers)]
         lines += [(fact.depth, fact) for fact in self.facts.all]
         lines.sort(key=lambda item: item[0])
-        for index, (_, fact) in enumerate(lines):
-            fact.line = self.prefixed(fact.line, index + 1)
         texts = [fact.line for _, fact in lines]
         if not self.layout.prose:
             return "\n".join(texts)
@@ -392,7 +349,6 @@ class Conversation:
         for plan in plans:
             turn = plan()
             cost = self.measure(turn.question) + self.measure(turn.answer) + TURN_TOKENS
-            cost += 6 if turn.task == "quote" and self.layout.prefix else 0
             thought = self.measure(self.reasoning(turn)) + 5 if mode["thinking"] else 0
             if self.turns and cost + thought > room:
                 break
@@ -453,6 +409,7 @@ def converse(
     depth: float | None = None,
     questions: int | None = None,
     thinking: bool | None = None,
+    question_first: bool = False,
 ) -> Sample:
     """A conversation about one document; `weights` says how often which kind of question comes.
 
@@ -472,7 +429,7 @@ def converse(
     for attempt in range(40):  # the facts of one question may overrun a small budget: another one is drawn, at last a simple one
         if attempt == 20:
             weights = {"recall": 1}
-        frame = Frame(words)
+        frame = Frame(words, question_first)
         talk = Conversation(words, budget - frame.cost(measure), measure)
         room = talk.prepare(weights, 1 if single else questions, depth, mode)
         if room >= 0:
@@ -483,8 +440,8 @@ def converse(
 class Frame:
     """The words around a document: before or after the first question in its message, or in the system message."""
 
-    def __init__(self, words: Words):
-        where = words.rng.random()
+    def __init__(self, words: Words, question_first: bool):
+        where = 0.1 if question_first else words.rng.random()
         self.in_system = where < 0.08
         self.opening = words.pick(phrases.SYSTEM) if not self.in_system and words.chance(0.25) else ""
         if self.in_system:
@@ -538,3 +495,10 @@ def mixed(words: Words, budget: int, measure: Measure, **options) -> Sample:
     """All kinds of questions about one document."""
     weights = {"recall": 38, "multi": 14, "quote": 18, "absent": 18, "count": 12}
     return converse(words, budget, measure, weights, **options)
+
+
+def ask_first(words: Words, budget: int, measure: Measure) -> Sample:
+    """A small document, one question, and that before it. It has to be found again once the document is read."""
+    weights = {"recall": 60, "multi": 10, "quote": 8, "absent": 14, "count": 8}
+    small = min(budget, words.choice((100, 100, 140, 140, 200, 300)))
+    return converse(words, small, measure, weights, questions=1, question_first=True)

@@ -10,92 +10,18 @@ from collections.abc import Callable
 from sample import Sample, assistant, user
 from tasks import phrases
 from tasks.documents import ABSENT, TURN_TOKENS, Measure, fact_value
-from words import Words, any_of, forms, mix
+from words import ASKED, Forms, Words, forms
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
 
-SEPARATORS = forms(
-    """
-    {key}: {value}
-    {key} = {value}
-    {key} is {value}
-    {key} -> {value}
-    {key}, {value}
-    - {key}: {value}
-    {key} | {value}
-    """,
-    """
-    {key} => {value}
-    {key}; {value}
-    [{key}] {value}
-    """,
-    mix("|- |* |# |> |+ |// ", "{key}", ": |: | = |=| -> | => | - |, |; | ¦ | is | has |:=|::| -- | ~ | / |\t", "{value}"),
+SEPARATORS = Forms(
+    ("{key}: {value}", "{key} = {value}", "{key} is {value}", "{key} -> {value}", "{key}, {value}", "- {key}: {value}"),
+    ("- {key} = {value}", "- {key} is {value}"),
 )
-ASK_KEY = forms(
-    """
-    {key}?
-    {key}
-    What is {key}?
-    {key}:
-    Give {key}.
-    Look up {key}.
-    The value of {key}?
-    What is the value of {key}?
-    """,
-    """
-    Find {key}.
-    Which value has {key}?
-    """,
-    any_of(
-        mix("give |find |get |say |tell me |what is |show |read |now |and |next: |look at |name |value of |what about |look for ", "{key}", "?|.|:| please|"),
-        mix("{key}", "?|:| =| please| now|, what?| ->|!"),
-    ),
-)
-SAY = forms(
-    """
-    Repeat: {text}
-    Say: {text}
-    Copy: {text}
-    Echo: {text}
-    Write: {text}
-    Say this: {text}
-    Repeat after me: {text}
-    Copy this text: {text}
-    """,
-    """
-    Say again: {text}
-    Please repeat: {text}
-    """,
-    mix("repeat|say|copy|echo|write|print|type|read|now say|say once more|please write|output|tell me|quote", ": |:\n| this: | the following: ", "{text}"),
-)
-CONTINUE = forms(
-    """
-    Continue: {text}
-    What came after: {text}
-    Complete: {text}
-    Go on: {text}
-    How does it go on? {text}
-    """,
-    """
-    Finish: {text}
-    What follows: {text}
-    """,
-    mix("continue|complete|go on|what came next|more of|the rest of|and then|keep going|how did it go on", ": |? | - ", "{text}"),
-)
-COPY_BLOCK = forms(
-    """
-    Copy:
-    Repeat this:
-    Copy the text.
-    Say the same:
-    Echo:
-    Write this again:
-    """,
-    """
-    Copy all of this:
-    Repeat the text:
-    """,
-)
+ASK_KEY = forms("{key}?\nWhat is {key}?\nGive {key}.", ASKED)
+SAY = Forms(("Repeat: {text}", "Say: {text}", "Copy: {text}", "Echo: {text}"), ("Please say: {text}", "Repeat this: {text}"))
+CONTINUE = Forms(("Continue: {text}", "What came after: {text}", "Complete: {text}"), ("Please continue: {text}", "Complete this: {text}"))
+COPY_BLOCK = Forms(("Copy:", "Repeat this:", "Copy the text."), ("Copy this:", "Repeat the text."))
 
 
 def _key(words: Words) -> str:
@@ -156,12 +82,12 @@ def fragment(words: Words) -> str:
     rng = words.rng
     kind = rng.randrange(7)
     if kind == 0:
-        pieces = (words.word, words.place, words.thing, words.invent, words.number, words.code)
+        pieces = (words.word, words.place, words.thing, words.number, words.code)
         return " ".join(rng.choice(pieces)() for _ in range(rng.randint(3, 9)))
     if kind == 1:
         return words.fill(phrases.PROSE)
     if kind == 2:
-        return words.fill(rng.choice((phrases.LOGS, phrases.ITEMS, phrases.DIALOG)))
+        return words.fill(phrases.LOGS)
     if kind == 3:
         attribute = rng.choice(phrases.ATTRIBUTES)
         options = rng.choice((phrases.FACT_SENTENCES, phrases.FACT_LINES))
@@ -236,7 +162,6 @@ def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
         (lambda: code_line(words), "\n"),
         (lambda: words.code(), ", "),
         (lambda: words.thing(), " "),
-        (lambda: words.invent(), " "),
     ]
     while True:
         make, separator = rng.choice(makers)

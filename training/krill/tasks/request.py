@@ -10,23 +10,9 @@ from words import Forms, Words
 Size = TypeVar("Size")
 
 SYSTEMS = Forms(
-    (
-        "You are a helpful assistant.",
-        "You are a helpful assistant.",
-        "You are a helpful AI assistant.",
-        "Be brief.",
-        "Answer briefly.",
-        "Be helpful and polite.",
-        "You are an assistant.",
-        "Answer the user.",
-        "Help the user.",
-        "You are a friendly assistant.",
-        "Use short sentences.",
-        "Keep your answers short.",
-    ),
-    ("You are a polite assistant.", "Please answer briefly.", "You help the user. Be short."),
+    ("You are a helpful assistant.", "You are a helpful assistant.", "Be brief.", "Answer the user.", "You are a friendly assistant."),
+    ("You are a helpful assistant. Be brief.", "Answer the user. Be brief."),
 )
-
 
 KEEPS_THINKING = 0.6  # of training's conversations that think
 

@@ -15,11 +15,10 @@ from sample import Sample  # noqa: E402
 from tasks import TASKS, documents, drills, phrases  # noqa: E402
 from tasks.documents import ABSENT  # noqa: E402
 from tasks.request import tokens  # noqa: E402
-from tasks.tools import NO_TOOL  # noqa: E402
 from words import Forms, Words, _held_out  # noqa: E402
 
 DOCUMENT_TASKS = ("recall", "multi", "quote", "absent", "count", "mixed")
-DRILLS = ("key_value", "repeat", "random_copy", "lines", "cells", "tally", "choose")
+DRILLS = ("key_value", "repeat", "random_copy", "lines", "cells", "tally")
 
 
 def measure(text: str) -> int:
@@ -205,6 +204,13 @@ class Requests(unittest.TestCase):
         self.assertEqual(set(kinds), {"recall", "multi", "quote", "absent", "count"})
         self.assertTrue(all(count > 20 for count in kinds.values()), kinds)
 
+    def test_the_question_may_come_first(self):
+        for seed in range(40):
+            sample, talk = captured("ask_first", seed, held=seed % 2 == 1)
+            (question, answer), = turns(sample)
+            self.assertIn(question.find(talk.turns[0].question), (0, len("Question: ")))
+            self.assertIn(answer["task"], DOCUMENT_TASKS)
+
     def test_number_of_questions(self):
         for task in DOCUMENT_TASKS:
             self.assertEqual([len(turns(make(task, seed, 1000, held=True, questions=3))) for seed in range(8)], [3] * 8)
@@ -311,16 +317,6 @@ class Drills(unittest.TestCase):
                 self.assertIn(int(answer["content"]), [len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) for name in names], question)
                 seen[answer["content"]] += 1
         self.assertEqual(set(seen), set("012345"))
-
-    def test_choose_names_an_offered_tool_or_none(self):
-        none = 0
-        for seed in range(40):
-            sample = make("choose", seed)
-            offered = source(sample).rsplit("\n\n", 1)[0]
-            for _, answer in turns(sample):
-                none += answer["content"] == NO_TOOL
-                self.assertTrue(answer["content"] == NO_TOOL or answer["content"] in offered)
-        self.assertGreater(none, 20)
 
     def test_copying_is_dense(self):
         sample = make("random_copy", 3, 1024)

@@ -39,44 +39,34 @@ class Formats(unittest.TestCase):
         return words, records._rows(words, self.COLUMNS, 4)
 
     def test_separated_values_are_read_back(self):
-        for separator in (",", "\t", ";"):
-            words, rows = self.rows(1)
-            read = list(csv.reader(io.StringIO(records._separated(separator)(words, rows)), delimiter=separator))
-            self.assertEqual([cell.lower() for cell in read[0]], self.COLUMNS)
-            self.assertEqual(read[1:], [list(row.values()) for row in rows])
+        for seed in range(20):
+            words, rows = self.rows(seed)
+            text = records._separated(words, rows)
+            header = text.split("\n")[0]
+            separator = header[len("name") : header.index("id")]
+            read = list(csv.reader(io.StringIO(text), delimiter=separator[0], skipinitialspace=True))
+            self.assertEqual(read, [self.COLUMNS, *(list(row.values()) for row in rows)])
 
     def test_markdown_is_read_back(self):
         words, rows = self.rows(2)
         lines = records._markdown(words, rows).split("\n")
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-        self.assertTrue(re.fullmatch(r"(\| ?:?-+ ?)+\|", lines[1]))
-        self.assertEqual(cells[2:], [list(row.values()) for row in rows])
-
-    def test_aligned_columns_start_where_their_headers_do(self):
-        for seed in range(10):
-            words, rows = self.rows(seed)
-            lines = [line for line in records._aligned(words, rows).split("\n") if set(line) != {"-"}]
-            starts = [match.start() for match in re.finditer(r"\S+", lines[0])] + [None]
-            cells = [[line[a:b].strip() for a, b in zip(starts, starts[1:])] for line in lines[1:]]
-            self.assertEqual(cells, [list(row.values()) for row in rows])
+        self.assertTrue(re.fullmatch(r"\|(---\|)+", lines[1]))
+        self.assertEqual([cells[0], *cells[2:]], [self.COLUMNS, *(list(row.values()) for row in rows)])
 
     def test_json_is_read_back(self):
         for seed in range(12):
             words, rows = self.rows(seed)
-            wanted = [dict(row, age=int(row["age"])) for row in rows]
-            data = json.loads(records._json_rows(words, rows))
-            self.assertEqual(data if isinstance(data, list) else next(iter(data.values())), wanted)
-            self.assertEqual(json.loads(records._json_pretty(words, rows)), wanted)
-            self.assertEqual([json.loads(line) for line in records._json_lines(words, rows).split("\n")], wanted)
-            by_key = json.loads(records._json_by_key(words, rows))
-            self.assertEqual([{"name": name, **rest} for name, rest in by_key.items()], wanted)
-            nested = json.loads(records._json_nested(words, rows))
-            flat = [{k: v for key, value in row.items() for k, v in (value if isinstance(value, dict) else {key: value}).items()}
-                    for row in nested]  # fmt: skip
-            self.assertEqual(flat, wanted)
+            text = records._json(words, rows)
+            if text.startswith("{") and not text.startswith('{"rows"'):  # a row a line, with or without commas
+                data = [json.loads(line.removesuffix(",")) for line in text.split("\n")]
+            else:
+                data = json.loads(text)
+            data = data["rows"] if isinstance(data, dict) else data
+            self.assertEqual(data, [dict(row, age=int(row["age"])) for row in rows])
 
     def test_every_format_holds_every_cell(self):
-        for number, make_text in enumerate((*records.FORMATS, *records.HELD_FORMATS)):
+        for number, make_text in enumerate(records.FORMATS):
             words, rows = self.rows(number)
             text = make_text(words, rows)
             for row in rows:
@@ -103,9 +93,9 @@ class Questions(unittest.TestCase):
                 for question, answer in turns(sample):
                     if not sample.thinking:
                         continue
-                    thought = re.match(r"I look for the (\w+) where (\w+) is (.+?)\. ", answer["reasoning_content"])
-                    column, key, value = thought.groups()
-                    found = [row[column] for row in rows if row.get(key) == value and column in row]
+                    thought = re.match(r"I look for the (\w+) of (.+?)\. ", answer["reasoning_content"])
+                    column, value = thought.groups()
+                    found = [row[column] for row in rows if next(iter(row.values())) == value and column in row]
                     kinds[answer["task"]] += 1
                     self.assertIn(value, question)
                     self.assertIn(column, question)
@@ -143,7 +133,6 @@ class Held(unittest.TestCase):
         for name, options in vars(records).items():
             if isinstance(options, Forms):
                 self.assertFalse(set(options.train) & set(options.held), name)
-        self.assertFalse(set(records.FORMATS) & set(records.HELD_FORMATS))
 
     def test_words_of_one_side_only(self):
         for held in (False, True):
@@ -151,15 +140,6 @@ class Held(unittest.TestCase):
             for row in records._rows(words, ["name", "city", "owner", "team"], 12):
                 for value in row.values():
                     self.assertTrue(all(_held_out(part) == held for part in value.split()), value)
-
-    def test_held_formats_are_for_measuring(self):
-        used = {False: Counter(), True: Counter()}
-        for held, counter in used.items():
-            for seed in range(120):
-                text = turns(make(seed, held=held))[0][0]
-                counter["[[row]]" in text] += 1
-        self.assertEqual(used[False][True], 0)
-        self.assertGreater(used[True][True], 0)
 
 
 if __name__ == "__main__":
