@@ -222,9 +222,10 @@ class Scoring {
     }
 
     void run() {
+        const int together = work_.heads <= kFewHeads ? 1 : kTilesTogether;  // few heads keep nothing that tiles could share
         for (std::int64_t c = 0, tiles; c < work_.count; c += tiles * kLanes) {
             const std::uint8_t* keys = work_.keys + c * bytes_;
-            tiles = work_.count - c >= kTilesTogether * kLanes ? kTilesTogether : 1;
+            tiles = work_.count - c >= together * kLanes ? together : 1;
             for (std::int64_t line = 0; line < tiles * kLanes * bytes_; line += 64)
                 __builtin_prefetch(keys + kTilesAhead * kLanes * bytes_ + line);
             if (work_.count - c < kLanes) {  // never read past the keys
