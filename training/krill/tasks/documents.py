@@ -288,7 +288,9 @@ class Conversation:
         while misses < 3:
             line = self.words.fill(self.words.rng.choices(self.layout.fillers, self.layout.weights)[0])
             cost = self.cost(line)
-            if cost > room or not names.isdisjoint(re.findall(r"\w+", line)):
+            if not names.isdisjoint(re.findall(r"\w+", line)):
+                continue
+            if cost > room:
                 misses += 1
                 continue
             room -= cost

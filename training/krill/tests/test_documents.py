@@ -182,6 +182,11 @@ class Requests(unittest.TestCase):
                     self.assertLessEqual(max(sizes), budget)
                     self.assertGreater(sum(sizes) / len(sizes), budget * (0.65 if budget < 256 else 0.8))
 
+    def test_long_documents_are_filled(self):
+        """However often a filler happens to name somebody whom the facts are about."""
+        for seed in range(2):
+            self.assertGreater(tokens(make("recall", seed, 30_000, held=True, questions=10), measure), 28_500)
+
     def test_reasoning(self):
         """Of a conversation that thinks the last answer's thoughts are rendered, or all of them, which only training has."""
         kinds = Counter()
