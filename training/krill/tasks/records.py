@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 
 from sample import Sample, assistant, system, user
-from tasks import phrases
 from tasks.documents import ABSENT, Measure, with_line_breaks
 from tasks.request import SYSTEMS, thinking, within
 from words import ASKED, Forms, Words, forms

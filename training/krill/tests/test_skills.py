@@ -199,7 +199,7 @@ class Chat(unittest.TestCase):
                     told = [f"{my} {thing} " for thing in asked for my in ("my", "have a")]
                     statements = [text for text in before if "?" not in text and "tell me" not in text]
                     self.assertFalse([clause for clause in told if any(clause in text for text in statements)], where)
-                before += [message["content"].lower()] if message["role"] == "user" and answer["content"] in (chat.REMEMBERED,) else []
+                before += [message["content"].lower()] if message["role"] == "user" and answer["content"].startswith((chat.REMEMBERED, "Nice to meet you")) else []
         self.assertGreater(untold, 20)
 
     def test_refusals(self):
