@@ -25,7 +25,8 @@ class Batch:
 
 TASK_NAMES = (
     "think", "recall", "multi", "quote", "absent", "count", "extract", "tool", "tool_answer", "no_tool", "json", "fim", "prefix",
-    "identity", "refuse", "small_talk", "key_value", "repeat", "random_copy", "lines", "cells", "tally",
+    "identity", "refuse", "small_talk", "key_value", "repeat", "random_copy", "lines", "cells", "tally", "several", "asked_before",
+    "choose",
 )  # fmt: skip
 _INDEX = {name: index + 1 for index, name in enumerate(TASK_NAMES)}
 

@@ -9,18 +9,18 @@ from sample import Sample
 from tasks.chat import identity, refuse, small_talk
 from tasks.code import fim
 from tasks.documents import absent, ask_first, count, mixed, multi, quote, recall
-from tasks.drills import key_value, random_copy, repeat
+from tasks.drills import asked_before, key_value, random_copy, repeat, several
 from tasks.json_schema import json_schema
 from tasks.lookups import cells, lines, tally
 from tasks.prefix import prefix
 from tasks.records import extract
-from tasks.tools import tools
+from tasks.tools import choose, tools
 
 TASKS: dict[str, Callable[..., Sample]] = {
     make.__name__: make
     for make in (
         *(recall, multi, quote, absent, count, mixed, ask_first, extract),
-        *(key_value, repeat, random_copy, lines, cells, tally),
+        *(key_value, several, asked_before, repeat, random_copy, lines, cells, tally, choose),
         *(identity, small_talk, refuse, tools, json_schema, fim, prefix),
     )
 }

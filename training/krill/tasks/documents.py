@@ -502,5 +502,5 @@ def mixed(words: Words, budget: int, measure: Measure, **options) -> Sample:
 def ask_first(words: Words, budget: int, measure: Measure) -> Sample:
     """A small document, one question, and that before it. It has to be found again once the document is read."""
     weights = {"recall": 60, "multi": 10, "quote": 8, "absent": 14, "count": 8}
-    small = min(budget, words.choice((100, 100, 140, 140, 200, 300)))
+    small = min(budget, words.choice((100, 140, 200, 300, 450, 600, 900)))
     return converse(words, small, measure, weights, questions=1, question_first=True)

@@ -1,6 +1,6 @@
-"""Dense practice of copying and looking up, for the first part of a training run: nearly every second token is an answer.
+"""Dense practice of copying and looking up: up to every second token is an answer.
 
-`key_value` asks a list of pairs many times over, `repeat` has short texts said back and continued, `random_copy` copies long
+`key_value`, `several` and `asked_before` ask lists of pairs, `repeat` has short texts said back and continued, `random_copy` copies long
 runs of random pieces. Their answers teach induction, which all document tasks build on; `lookups` drills the other steps.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, user
 from tasks import phrases
-from tasks.documents import ABSENT, TURN_TOKENS, Measure, fact_value
+from tasks.documents import ABSENT, TURN_TOKENS, Measure, enumerate_words, fact_value, with_line_breaks
 from words import ASKED, Forms, Words, forms
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
@@ -19,6 +19,7 @@ SEPARATORS = Forms(
     ("- {key} = {value}", "- {key} is {value}"),
 )
 ASK_KEY = forms("{key}?\nWhat is {key}?\nGive {key}.", ASKED)
+ASK_KEYS = forms("What are {keys}?\nGive {keys}.\nFind {keys}.", ASKED)
 SAY = Forms(("Repeat: {text}", "Say: {text}", "Copy: {text}", "Echo: {text}"), ("Please say: {text}", "Repeat this: {text}"))
 CONTINUE = Forms(("Continue: {text}", "What came after: {text}", "Complete: {text}"), ("Please continue: {text}", "Complete this: {text}"))
 COPY_BLOCK = Forms(("Copy:", "Repeat this:", "Copy the text."), ("Copy this:", "Repeat the text."))
@@ -41,40 +42,87 @@ def _sample(messages: list[dict]) -> Sample:
     return Sample(messages, thinking=False)
 
 
-def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
-    """A list of pairs, asked one by one until the budget is used; one question in eight is for a key that is not there."""
+def _pairs(words: Words, room: float, measure: Measure, near: float = 0.05) -> tuple[dict[str, str], str]:
+    """Keys with their values, two at least and about `room` tokens of them; and the same as lines of text. `near`: share of the keys that
+    differ from another in one letter."""
     rng = words.rng
-    room = budget - MARGIN_TOKENS
     form = words.pick(SEPARATORS)
-    list_room = room * rng.uniform(0.25, 0.6)
     pairs: dict[str, str] = {}
     lines: list[str] = []
-    while len(pairs) < 2 or list_room > 0:
-        key = words.near(rng.choice(list(pairs)).capitalize()) if pairs and rng.random() < 0.05 else _key(words)
+    while len(pairs) < 2 or room > 0:
+        key = words.near(rng.choice(list(pairs)).capitalize()) if pairs and rng.random() < near else _key(words)
         if key in pairs:
             continue
         value = _value(words)
         line = form.format(key=key, value=value)
-        cost = measure(line + "\n")
-        if cost > list_room and len(pairs) >= 2:
+        room -= measure(line + "\n")
+        if room < 0 and len(pairs) >= 2:
             break
-        list_room -= cost
-        room -= cost
         pairs[key] = value
         lines.append(line)
+    return pairs, "\n".join(lines)
+
+
+def _asked_key(words: Words, pairs: dict[str, str]) -> tuple[str, str]:
+    """A key and the answer; one in eight is for a key that is not there."""
+    key, answer = words.choice(list(pairs.items()))
+    if words.chance(0.12):
+        key = words.near(words.choice(list(pairs)).capitalize()) if words.chance(0.2) else _key(words)
+        answer = pairs.get(key, ABSENT)
+    return key, answer
+
+
+def _several_asked(words: Words, pairs: dict[str, str]) -> tuple[str, str]:
+    """A question for two to four keys, and its answer."""
+    keys = words.rng.sample(list(pairs), min(len(pairs), words.choice((2, 2, 3, 3, 4))))
+    return words.fill(ASK_KEYS, keys=enumerate_words(keys)), ", ".join(pairs[key] for key in keys)
+
+
+def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
+    """A list of pairs, asked one by one until the budget is used."""
+    room = budget - MARGIN_TOKENS
+    pairs, text = _pairs(words, room * words.rng.uniform(0.25, 0.6), measure)
+    room -= measure(text)
     messages: list[dict] = []
-    keys = list(pairs)
     while questions is None or len(messages) < 2 * questions:
-        key, answer = rng.choice(list(pairs.items()))
-        if words.chance(0.12):
-            key = words.near(rng.choice(keys).capitalize()) if words.chance(0.2) else _key(words)
-            answer = pairs.get(key, ABSENT)
+        key, answer = _asked_key(words, pairs)
         question = words.fill(ASK_KEY, key=key)
         room -= measure(question) + measure(answer) + TURN_TOKENS
         if room < 0 and messages:
             break
-        messages += [user(question if messages else "\n".join(lines) + "\n\n" + question), assistant(answer, "key_value")]
+        messages += [user(question if messages else f"{text}\n\n{question}"), assistant(answer, "key_value")]
     return _sample(messages)
+
+
+def several(words: Words, budget: int, measure: Measure) -> Sample:
+    """A list of pairs, asked for two to four at a time: the next key of the question has to be found again after each value."""
+    room = budget - MARGIN_TOKENS
+    pairs, text = _pairs(words, room * words.rng.uniform(0.25, 0.5), measure, near=0.25)
+    room -= measure(text)
+    messages: list[dict] = []
+    while True:
+        question, answer = _several_asked(words, pairs)
+        room -= measure(question) + measure(answer) + TURN_TOKENS
+        if room < 0 and messages:
+            return _sample(messages)
+        messages += [user(question if messages else f"{text}\n\n{question}"), assistant(answer, "several")]
+
+
+def asked_before(words: Words, budget: int, measure: Measure) -> Sample:
+    """Small lists of pairs, each after the one question about it, which is for several keys half of the time, or for one that is not there."""
+    room = budget - MARGIN_TOKENS
+    messages: list[dict] = []
+    while True:
+        pairs, text = _pairs(words, words.choice((15, 25, 40, 60)), measure)
+        key, answer = _asked_key(words, pairs)
+        question = words.fill(ASK_KEY, key=key)
+        if words.chance(0.5):
+            question, answer = _several_asked(words, pairs)
+        message = with_line_breaks(words.pick(phrases.QUESTION_FIRST)).format(question=question, document=text)
+        room -= measure(message) + measure(answer) + TURN_TOKENS
+        if room < 0 and messages:
+            return _sample(messages)
+        messages += [user(message), assistant(answer, "asked_before")]
 
 
 def fragment(words: Words) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, system, user
 from tasks.chat import identity_turn
+from tasks.documents import TURN_TOKENS
+from tasks.drills import MARGIN_TOKENS
 from tasks.request import SYSTEMS, listed, thinking, within
 from tasks.tool_kinds import KINDS, Kind, lookup
 from words import Forms, Words
@@ -35,6 +37,24 @@ def other_kind(words: Words, kinds: list[Kind]) -> Kind:
         kind = lookup(words) if words.chance(0.35) else words.choice(list(KINDS.values()))
         if kind.name not in [one.name for one in kinds]:
             return kind
+
+
+def choose(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
+    """A drill: a list of tools, and question after question for the name of the tool that is made for it, or none."""
+    kinds = offered(words, words.rng.randint(1, 6))
+    shown = [f"{kind.name}: {kind.description}" if words.chance(0.5) else kind.name for kind in kinds]
+    words.rng.shuffle(shown)
+    first = "\n".join(shown)
+    room = budget - MARGIN_TOKENS - measure(first)
+    messages: list[dict] = []
+    while True:
+        there = words.chance(0.6)
+        kind = words.choice(kinds) if there else other_kind(words, kinds)
+        question, answer = asked(words, kind)[0], kind.name if there else NO_TOOL
+        room -= measure(question) + measure(answer) + TURN_TOKENS
+        if room < 0 and messages:
+            return Sample(messages, thinking=False)
+        messages += [user(question if messages else f"{first}\n\n{question}"), assistant(answer, "choose")]
 
 
 class _Conversation:
@@ -80,7 +100,7 @@ class _Conversation:
 
     def turn(self, first: bool):
         words = self.words
-        if words.chance(0.33):
+        if words.chance(0.28):
             self.no_tool()
         else:
             self.call(self.kinds[0] if first else words.choice(self.kinds))
@@ -98,9 +118,9 @@ def tools(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
         shown = kinds[:]
         words.rng.shuffle(shown)
         messages = [system(words.pick(SYSTEMS))] if words.chance(0.4) else []
-        return Sample(messages + conversation.messages, [kind.schema() for kind in shown], **thinking(words))
+        return Sample(messages + conversation.messages, [kind.schema() for kind in shown], **thinking(words, 0.4))
 
-    turns = words.choice((2, 4, 6, 8, 10, 12))
+    turns = words.choice((1, 1, 2, 2, 4, 7, 10))
     count = words.choice((1, 2, 2, 3, 3, 4))
     # Turns go first, then tools: choosing among several is what there is to learn.
     sizes = [(turns, count), *((fewer, count) for fewer in (8, 6, 5, 4, 3, 2, 1) if fewer < turns), *((1, fewer) for fewer in range(count, 0, -1))]

@@ -18,7 +18,7 @@ from tasks.request import tokens  # noqa: E402
 from words import Forms, Words, _held_out  # noqa: E402
 
 DOCUMENT_TASKS = ("recall", "multi", "quote", "absent", "count", "mixed")
-DRILLS = ("key_value", "repeat", "random_copy", "lines", "cells", "tally")
+DRILLS = ("key_value", "several", "asked_before", "repeat", "random_copy", "lines", "cells", "tally", "choose")
 
 
 def measure(text: str) -> int:
@@ -272,6 +272,32 @@ class Drills(unittest.TestCase):
             for question, answer in turns(make("key_value", seed)):
                 self.assertTrue(answer["content"] in text or answer["content"] == ABSENT)
 
+    def test_several_values_follow_the_question(self):
+        for seed in range(40):
+            sample = make("several", seed)
+            lines = source(sample).split("\n\n")[0].splitlines()
+            for question, answer in turns(sample):
+                asked = question.split("\n\n")[-1]
+                values = answer["content"].split(", ")
+                self.assertGreater(len(values), 1)
+                at = 0
+                for value in values:  # some line that ends so has its key in the question, after the one before
+                    line = next(line for line in lines if line.endswith(value) and line.removesuffix(value).strip("-:=>, is") in asked[at:])
+                    at = asked.index(line.removesuffix(value).strip("-:=>, is"))
+
+    def test_asked_before_its_list(self):
+        singles = 0
+        for seed in range(40):
+            for message, answer in turns(make("asked_before", seed)):
+                question, _, text = message.partition("\n")
+                if answer["content"] == ABSENT:
+                    continue
+                for value in answer["content"].split(", "):
+                    self.assertIn(value, text)
+                    self.assertNotIn(f" {value}\n", question + "\n")
+                singles += ", " not in answer["content"]
+        self.assertGreater(singles, 100)
+
     def test_repeat_and_copy_answer_what_was_said(self):
         for seed in range(30):
             said = ""
@@ -328,7 +354,7 @@ class Drills(unittest.TestCase):
         self.assertGreater(sum(measure(answer["content"]) for _, answer in turns(sample)), 400)
 
     def test_forms(self):
-        for options in (drills.SEPARATORS, drills.ASK_KEY, drills.SAY, drills.CONTINUE, drills.COPY_BLOCK):
+        for options in (drills.SEPARATORS, drills.ASK_KEY, drills.ASK_KEYS, drills.SAY, drills.CONTINUE, drills.COPY_BLOCK):
             self.assertFalse(set(options.train) & set(options.held))
 
 
