@@ -1,13 +1,13 @@
 // Attention of one query over its entries (spec 4.4, 19-21) in float32.
 //
-// Entries are unpacked in blocks of 16, which stay in L1 and L2 while all heads use them, once for the logits and once
+// Entries are unpacked in blocks of 64, which stay in L2 (128 KiB) while all heads use them, once for the logits and once
 // for the weighted sum; unpacking twice costs less than keeping a million numbers. Order: a logit is summed as an
 // output of a product is (lane j takes channels j, j + lanes, ..., FMA). Z: lane j takes entries j, j + lanes, ...,
 // then the lanes, the sink last. A channel of the output adds its entries in list order in one accumulator, FMA.
 
 namespace {
 
-constexpr int kEntries = 16;  // of a block
+constexpr int kEntries = 64;  // of a block
 constexpr int kHeads = 4;     // of a tile
 constexpr int kEntriesOfTile = kLanes == 16 ? 4 : 2;
 constexpr int kChannels = kLanes == 16 ? 4 : 2;  // vectors of a tile of the weighted sum
