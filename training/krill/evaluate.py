@@ -4,8 +4,8 @@
     python training/krill/evaluate.py --seed 7 --tasks recall --lengths 8192,65536 --questions 40 --json
     python training/krill/evaluate.py --seed 7 --new-phrasings                asked in other words
 
-Names and numbers are those never used in training, and unseen words stand among known ones; phrasings are cores of training in frames of training, in combinations it has
-not seen, or with `--new-phrasings` cores it has not seen. Answers are greedy and run freely to their end, in the official
+Names and numbers are those never used in training, and unseen words stand among known ones; phrasings are cores of training in frames
+of training, in combinations it has not seen, or with `--new-phrasings` cores it has not seen. Answers are greedy and run freely to their end, in the official
 numerics (`--numerics weights-only` for the other). Questions about one document are asked one after another in one conversation whose
 earlier answers are the right ones; up to 8,192 tokens every question has a document of its own.
 """

@@ -78,34 +78,33 @@ def _several_asked(words: Words, pairs: dict[str, str]) -> tuple[str, str]:
     return words.fill(ASK_KEYS, keys=enumerate_words(keys)), ", ".join(pairs[key] for key in keys)
 
 
-def key_value(words: Words, budget: int, measure: Measure, questions: int | None = None) -> Sample:
-    """A list of pairs, asked one by one until the budget is used."""
-    room = budget - MARGIN_TOKENS
-    pairs, text = _pairs(words, room * words.rng.uniform(0.25, 0.6), measure)
-    room -= measure(text)
+def conversation(first: str, ask: Callable[[], tuple[str, str]], task: str, budget: int, measure: Measure) -> Sample:
+    """A conversation whose first message begins with `first`: questions and answers until the budget is used."""
+    room = budget - MARGIN_TOKENS - measure(first)
     messages: list[dict] = []
-    while questions is None or len(messages) < 2 * questions:
-        key, answer = _asked_key(words, pairs)
-        question = words.fill(ASK_KEY, key=key)
+    while True:
+        question, answer = ask()
         room -= measure(question) + measure(answer) + TURN_TOKENS
         if room < 0 and messages:
-            break
-        messages += [user(question if messages else f"{text}\n\n{question}"), assistant(answer, "key_value")]
-    return _sample(messages)
+            return _sample(messages)
+        messages += [user(question if messages else f"{first}\n\n{question}"), assistant(answer, task)]
+
+
+def key_value(words: Words, budget: int, measure: Measure) -> Sample:
+    """A list of pairs, asked one by one until the budget is used."""
+    pairs, text = _pairs(words, (budget - MARGIN_TOKENS) * words.rng.uniform(0.25, 0.6), measure)
+
+    def ask() -> tuple[str, str]:
+        key, answer = _asked_key(words, pairs)
+        return words.fill(ASK_KEY, key=key), answer
+
+    return conversation(text, ask, "key_value", budget, measure)
 
 
 def several(words: Words, budget: int, measure: Measure) -> Sample:
     """A list of pairs, asked for two to four at a time: the next key of the question has to be found again after each value."""
-    room = budget - MARGIN_TOKENS
-    pairs, text = _pairs(words, room * words.rng.uniform(0.25, 0.5), measure, near=0.25)
-    room -= measure(text)
-    messages: list[dict] = []
-    while True:
-        question, answer = _several_asked(words, pairs)
-        room -= measure(question) + measure(answer) + TURN_TOKENS
-        if room < 0 and messages:
-            return _sample(messages)
-        messages += [user(question if messages else f"{text}\n\n{question}"), assistant(answer, "several")]
+    pairs, text = _pairs(words, (budget - MARGIN_TOKENS) * words.rng.uniform(0.25, 0.5), measure, near=0.25)
+    return conversation(text, lambda: _several_asked(words, pairs), "several", budget, measure)
 
 
 def asked_before(words: Words, budget: int, measure: Measure) -> Sample:

@@ -4,29 +4,15 @@
 often something comes up, 0 to 5.
 """
 
-from collections.abc import Callable
-
-from sample import Sample, assistant, user
+from sample import Sample
 from tasks import phrases
-from tasks.documents import TURN_TOKENS, Measure, fact_value
-from tasks.drills import MARGIN_TOKENS
+from tasks.documents import Measure, fact_value
+from tasks.drills import conversation
 from words import ASKED, Words, forms
 
 LINE_WITH = forms("Quote the {unit} with {x}.\nCopy the {unit} about {x}.", ASKED)
 FIRST_WITH = forms("What is the first word of the {unit} with {x}?\nHow does the {unit} about {x} begin?", ASKED)
 CELL = forms("What is the {column} of {row}?\n{row}: {column}?\nGive the {column} for {row}.", ASKED)
-
-
-def _filled(first: str, ask: Callable[[], tuple[str, str]], task: str, budget: int, measure: Measure) -> Sample:
-    """A conversation whose first message begins with `first`: questions and answers until the budget is used."""
-    room = budget - MARGIN_TOKENS - measure(first)
-    messages: list[dict] = []
-    while True:
-        question, answer = ask()
-        room -= measure(question) + measure(answer) + TURN_TOKENS
-        if room < 0 and messages:
-            return Sample(messages, thinking=False)
-        messages += [user(question if messages else f"{first}\n\n{question}"), assistant(answer, task)]
 
 
 def lines(words: Words, budget: int, measure: Measure) -> Sample:
@@ -55,7 +41,7 @@ def lines(words: Words, budget: int, measure: Measure) -> Sample:
             return words.form(FIRST_WITH, x=rng.choice(inner), unit=unit), line.split()[0]
         return words.form(LINE_WITH, x=rng.choice(inner), unit=unit), line
 
-    return _filled(text, ask, "lines", budget, measure)
+    return conversation(text, ask, "lines", budget, measure)
 
 
 def cells(words: Words, budget: int, measure: Measure) -> Sample:
@@ -91,7 +77,7 @@ def cells(words: Words, budget: int, measure: Measure) -> Sample:
         row, at = rng.choice(rows), rng.randrange(1, len(columns))
         return words.form(CELL, row=row[0], column=columns[at]), row[at]
 
-    return _filled("\n".join(shown), ask, "cells", budget, measure)
+    return conversation("\n".join(shown), ask, "cells", budget, measure)
 
 
 def tally(words: Words, budget: int, measure: Measure) -> Sample:
@@ -122,4 +108,4 @@ def tally(words: Words, budget: int, measure: Measure) -> Sample:
         x = words.choice(asked)
         return words.form(phrases.ASK_COUNT, name=x, unit="line"), str(counts[x])
 
-    return _filled("\n".join(items), ask, "tally", budget, measure)
+    return conversation("\n".join(items), ask, "tally", budget, measure)

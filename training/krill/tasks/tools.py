@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, system, user
 from tasks.chat import identity_turn
-from tasks.documents import TURN_TOKENS
-from tasks.drills import MARGIN_TOKENS
+from tasks.drills import conversation
 from tasks.request import SYSTEMS, listed, thinking, within
 from tasks.tool_kinds import KINDS, Kind, lookup
 from words import Forms, Words
@@ -44,17 +43,13 @@ def choose(words: Words, budget: int, measure: Callable[[str], int]) -> Sample:
     kinds = offered(words, words.rng.randint(1, 6))
     shown = [f"{kind.name}: {kind.description}" if words.chance(0.5) else kind.name for kind in kinds]
     words.rng.shuffle(shown)
-    first = "\n".join(shown)
-    room = budget - MARGIN_TOKENS - measure(first)
-    messages: list[dict] = []
-    while True:
+
+    def ask() -> tuple[str, str]:
         there = words.chance(0.6)
         kind = words.choice(kinds) if there else other_kind(words, kinds)
-        question, answer = asked(words, kind)[0], kind.name if there else NO_TOOL
-        room -= measure(question) + measure(answer) + TURN_TOKENS
-        if room < 0 and messages:
-            return Sample(messages, thinking=False)
-        messages += [user(question if messages else f"{first}\n\n{question}"), assistant(answer, "choose")]
+        return asked(words, kind)[0], kind.name if there else NO_TOOL
+
+    return conversation("\n".join(shown), ask, "choose", budget, measure)
 
 
 class _Conversation:
