@@ -46,6 +46,7 @@ nlohmann::ordered_json to_json(const eval::BenchReport& report, const std::strin
                            {"gflop_s", r.gflop_s},
                            {"share_of_read", r.share_of_read},
                            {"share_of_dot", r.share_of_dot},
+                           {"share_of_parts", r.share_of_parts},
                            {"experts_per_layer", r.experts_per_layer},
                            {"of_first_depth", r.of_first},
                            {"kv_resident_bytes", r.kv_resident},
@@ -66,11 +67,11 @@ void print_table(const eval::BenchReport& report, std::uint64_t file_bytes) {
                report.threads, report.ceilings.read_gb_s, report.ceilings.dot_gflop_s);
     fmt::print("memory in use after loading {:.2f} GB, {:.3f} times the checkpoint's tensors\n", double(report.resident) * 1e-9,
                double(report.resident) / double(std::max<std::uint64_t>(file_bytes, 1)));
-    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>9}{:>10}{:>9}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
-               "of read", "GFLOP/s", "of dot", "experts", "of first", "KV MB");
+    fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11}{:>10}{:>9}{:>9}{:>10}{:>8}{:>10}{:>9}{:>10}{:>9}\n", "test", "tokens", "depth", "batch", "ms", "tok/s", "GB/s",
+               "of read", "GFLOP/s", "of dot", "of parts", "experts", "of first", "KV MB");
     for (const eval::BenchResult& r : report.results) {
-        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}{:>10}{:>9}\n", r.test, r.tokens, r.depth, r.batch,
-                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, r.experts_per_layer,
+        fmt::print("{:<14}{:>8}{:>8}{:>7}{:>11.2f}{:>10.2f}{:>9.2f}{:>8.1f}%{:>10.1f}{:>7.1f}%{:>9.1f}%{:>9.1f}{:>10}{:>9}\n", r.test, r.tokens, r.depth, r.batch,
+                   r.ms, r.tok_s, r.gb_s, 100 * r.share_of_read, r.gflop_s, 100 * r.share_of_dot, 100 * r.share_of_parts, r.experts_per_layer,
                    r.of_first > 0 ? fmt::format("{:.3f}", r.of_first) : "",
                    r.kv_resident > 0 ? fmt::format("{:.1f}", static_cast<double>(r.kv_resident) * 1e-6) : "");
     }
@@ -214,6 +215,7 @@ Command add_bench(CLI::App& root) {
     app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"
+                "Of parts: what head, other dense products and routed experts need one after the other, each at its lower ceiling, over the time taken.\n"
                 "  baleen synth --preset flash-6l --seed 1 --out /tmp/flash-6l\n"
                 "  baleen bench --model /tmp/flash-6l --test prefill:512,2048 --test decode:0,1024 --test batch:1,8");
     return {app, [options] { return run(*options); }};

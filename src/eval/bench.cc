@@ -51,6 +51,21 @@ double median(std::vector<double> values) {
 
 constexpr std::string_view kKinds[] = {"prefill", "decode", "batch", "slice"};  // by BenchTest::Kind
 
+// What a part of a step reads and computes.
+struct Work {
+    std::int64_t bytes = 0, macs = 0;
+
+    // The least it can take, at ceilings.
+    double seconds(const Ceilings& at) const {
+        return std::max(static_cast<double>(bytes) / at.read_gb_s, 2 * static_cast<double>(macs) / at.dot_gflop_s) * 1e-9;
+    }
+};
+
+// Multiply-adds of one row through its routed experts.
+std::int64_t routed_macs(const model::Config& config) {
+    return std::int64_t{config.num_hidden_layers} * config.num_experts_per_tok * 3 * config.hidden_size * config.moe_intermediate_size;
+}
+
 std::string label(const BenchTest& test) {
     return fmt::format("{}:{}", kKinds[static_cast<int>(test.kind)], test.value);
 }
@@ -104,6 +119,7 @@ class Measurement {
         result_.gflop_s = median(gflop_s_);
         result_.share_of_read = median(share_of_read_);
         result_.share_of_dot = median(share_of_dot_);
+        result_.share_of_parts = median(share_of_parts_);
         if (!test_.at_depth()) return result_;
         std::vector<double> ratios;
         for (std::size_t i = 0; i < std::min(first.size(), ms_.size()); ++i) ratios.push_back(ms_[i] / first[i]);
@@ -137,18 +153,20 @@ class Measurement {
     // Notes a repetition of `tokens` rows in `steps` steps, `heads` of which asked for logits.
     void note(double seconds, std::int64_t tokens, std::int64_t steps, std::int64_t heads, std::uint64_t experts, const Ceilings& at) {
         const model::Weights& weights = engine_.weights();
+        const model::Config& config = engine_.config();
+        const Work head{weights.head.bytes() * steps, head_macs(weights) * heads};
+        const Work routed{static_cast<std::int64_t>(experts) * expert_bytes(weights.experts[0][0]), routed_macs(config) * tokens};
+        const Work dense{dense_bytes(weights) * steps - head.bytes, (row_macs(config, weights) - routed_macs(config)) * tokens};
+        const Work all{head.bytes + routed.bytes + dense.bytes, head.macs + routed.macs + dense.macs};
         result_.tokens = tokens;
-        result_.bytes = dense_bytes(weights) * steps + static_cast<std::int64_t>(experts) * expert_bytes(weights.experts[0][0]);
-        result_.experts_per_layer = static_cast<double>(experts) / static_cast<double>(steps * engine_.config().num_hidden_layers);
-        const double gb_s = static_cast<double>(result_.bytes) / seconds * 1e-9;
-        const double macs = static_cast<double>(row_macs(engine_.config(), weights)) * static_cast<double>(tokens) +
-                            static_cast<double>(head_macs(weights)) * static_cast<double>(heads);
-        const double gflop_s = 2 * macs / seconds * 1e-9;
+        result_.bytes = all.bytes;
+        result_.experts_per_layer = static_cast<double>(experts) / static_cast<double>(steps * config.num_hidden_layers);
         ms_.push_back(seconds * 1e3);
-        gb_s_.push_back(gb_s);
-        gflop_s_.push_back(gflop_s);
-        share_of_read_.push_back(gb_s / at.read_gb_s);
-        share_of_dot_.push_back(gflop_s / at.dot_gflop_s);
+        gb_s_.push_back(static_cast<double>(all.bytes) / seconds * 1e-9);
+        gflop_s_.push_back(2 * static_cast<double>(all.macs) / seconds * 1e-9);
+        share_of_read_.push_back(gb_s_.back() / at.read_gb_s);
+        share_of_dot_.push_back(gflop_s_.back() / at.dot_gflop_s);
+        share_of_parts_.push_back((head.seconds(at) + routed.seconds(at) + dense.seconds(at)) / seconds);
     }
 
     const Ceilings& ceilings() {
@@ -225,7 +243,7 @@ class Measurement {
     std::mt19937_64 random_;
     std::vector<std::unique_ptr<Sequence>> sequences_;
     BenchResult result_;
-    std::vector<double> ms_, gb_s_, gflop_s_, share_of_read_, share_of_dot_;
+    std::vector<double> ms_, gb_s_, gflop_s_, share_of_read_, share_of_dot_, share_of_parts_;
 };
 
 }  // namespace
@@ -239,7 +257,7 @@ std::int64_t dense_bytes(const model::Weights& weights) {
 std::int64_t row_macs(const model::Config& config, const model::Weights& weights) {
     std::int64_t sum = 0;
     for_each_dense(weights, [&](const tensor::MatrixView& w) { sum += w.rows * w.cols; });
-    return sum + std::int64_t{config.num_hidden_layers} * config.num_experts_per_tok * 3 * config.hidden_size * config.moe_intermediate_size;
+    return sum + routed_macs(config);
 }
 
 std::int64_t head_macs(const model::Weights& weights) { return weights.head.rows * weights.head.cols; }

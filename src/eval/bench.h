@@ -1,5 +1,9 @@
 // Speed of a loaded model, always beside what the machine can do at that minute: between repetitions the memory bus and the
 // kernel set's dot products are measured with the same threads, and shares are medians of paired ratios. Engine thread only.
+//
+// Shares of one ceiling take a step for a single product. With a few rows it is not: the head and routed experts wait for memory while
+// the FP8 products of the same step wait for arithmetic, and neither can be done during the other. `share_of_parts` sets the step beside
+// the sum of what head, other dense products and routed experts each need: bytes over the read ceiling or operations over the dot ceiling, the longer one.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +60,7 @@ struct BenchResult {
     double gflop_s = 0;       // of the products with weights
     double share_of_read = 0;  // gb_s of a repetition over the read ceiling measured next to it, median
     double share_of_dot = 0;
+    double share_of_parts = 0;  // time the parts of a step need at their own ceilings, one after the other, over the time taken; median
     double experts_per_layer = 0;  // distinct routed experts a layer and step, mean
     double of_first = 0;  // decode, slice: time of a step over that of the run's first depth next to it, median; 0 for other tests
     std::int64_t kv_resident = 0;  // memory in use that grew while the sequences came to their depth; 0 if none stay
