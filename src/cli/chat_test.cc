@@ -231,7 +231,7 @@ TEST(ChatTerminal, DimThinkingEditingAndHistory) {
     terminal.type("Grün 🙂\r");
     terminal.prompt();
     terminal.type("\x1b[A\x1b[A\r");  // two lines up
-    terminal.until("architecture.");
+    terminal.until("Who are you?");
     terminal.prompt();
     terminal.type("\x04");
     EXPECT_EQ(terminal.wait(), 0);

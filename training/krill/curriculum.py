@@ -82,6 +82,13 @@ LAST_SKILLS = HARD_SKILLS | {"tools": 3.5, "ask_first": 3, "json_schema": 4, "ex
 END_DRILLS = LAST_DRILLS | {"random_copy": 3, "lines": 3}
 END_SKILLS = LAST_SKILLS | {"ask_first": 5}
 
+# Questions before their documents, now that answers to them say first what was asked; and once more what is slow.
+AGAIN = {"asked_before": 2, "random_copy": 2.5, "quote": 1.5, "lines": 1, "tally": 1, "several": 1, "mixed": 1.5}
+AGAIN_SKILLS = {"ask_first": 4, "json_schema": 2, "choose": 0.7, "prefix": 0.7}
+FINAL_SKILLS = END_SKILLS | {"json_schema": 5, "tools": 4, "prefix": 2.5, "small_talk": 1, "identity": 1, "refuse": 0.3}
+FINAL_DOCUMENTS = HARD_DOCUMENTS | {"recall": 1.5, "count": 2.6}
+FINAL_DRILLS = END_DRILLS | {"tally": 2, "choose": 1.5}
+
 
 def _documents(drills: dict[str, float], share: float, documents: dict[str, float] = DOCUMENTS) -> dict[str, float]:
     """The document tasks, with so large a share of drills among them."""
@@ -108,12 +115,16 @@ STAGES = (
     Stage(int(40.8 * M), {512: 0.3, 1024: 0.4, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _documents(LAST_DRILLS, 0.25, HARD_DOCUMENTS), LAST_SKILLS),
     Stage(int(52.3 * M), {512: 0.3, 1024: 0.4, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _documents(END_DRILLS, 0.3, HARD_DOCUMENTS), END_SKILLS),
     Stage(int(66.5 * M), {512: 0.15, 1024: 0.35, 2048: 0.25, 4096: 0.15, 8192: 0.1}, 16384, 0.5, _documents(END_DRILLS, 0.3, HARD_DOCUMENTS), END_SKILLS),
+    Stage(int(73.9 * M), {256: 0.4, 512: 0.6}, 4096, 0.45, AGAIN, AGAIN_SKILLS),
+    Stage(int(76.6 * M), {512: 0.3, 1024: 0.4, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _documents(FINAL_DRILLS, 0.3, FINAL_DOCUMENTS), FINAL_SKILLS),
+    Stage(83 * M, {512: 0.15, 1024: 0.35, 2048: 0.25, 4096: 0.15, 8192: 0.1}, 16384, 0.5, _documents(FINAL_DRILLS, 0.25, FINAL_DOCUMENTS), FINAL_SKILLS),
+    Stage(87 * M, {512: 0.5, 1024: 0.35, 2048: 0.15}, 8192, 0.6, _documents(FINAL_DRILLS, 0.3, FINAL_DOCUMENTS), FINAL_SKILLS | {"ask_first": 14}),
 )
 
-TOTAL = 74 * M
+TOTAL = int(90.3 * M)
 # Windows of tokens, (start, end, from, to), in which the learning rate falls from one share of its full value to another; between them it
 # is full, and after each it is warmed up again. The model is fit for use where the share has come down.
-DECAYS = ((14 * M, int(36.6 * M), 1.0, 0.24), (int(36.6 * M), TOTAL, 0.5, 0.02))
+DECAYS = ((14 * M, int(36.6 * M), 1.0, 0.24), (int(36.6 * M), int(73.9 * M), 0.5, 0.02), (int(73.9 * M), 87 * M, 0.35, 0.02), (87 * M, TOTAL, 0.15, 0.01))
 MTP_BELOW = 0.25  # the MTP block is trained while the share is lower
 WARMUP = 0.2 * M  # tokens
 

@@ -98,8 +98,8 @@ def _held_out(text: str) -> bool:
 
 # What a slot such as {noun} in a phrasing stands for; {Noun} is the same with a capital letter.
 _SLOTS = {
-    "adjective": lambda words: words.pick(ADJECTIVES),
-    "noun": lambda words: words.pick(NOUNS),
+    "adjective": lambda words: words.common(ADJECTIVES),
+    "noun": lambda words: words.common(NOUNS),
     "verb": lambda words: words.pick(VERBS),
     "where": lambda words: words.pick(PLACES),
     "month": lambda words: words.pick(MONTHS),
@@ -149,6 +149,10 @@ class Words:
             return self.rng.choice(options.train + options.held)
         return self.rng.choice(options.new if self.new and options.new else options.held)
 
+    def common(self, options: Forms) -> str:
+        """A word for filler text. In training one in twenty is none of the list, so that unknown words are nothing new."""
+        return self.jumble() if not self.held and self.chance(0.05) else self.pick(options)
+
     def form(self, options: Forms, **fields) -> str:
         """One of the side's phrasings with its {fields} filled in."""
         return self.pick(options).format(**fields)
@@ -192,6 +196,19 @@ class Words:
         if self.chance(0.6):
             return f"{self.word(1, 1).upper()}-{self.number(3, 4)}"
         return self.word() + self.number(2, 3)
+
+    def jumble(self) -> str:
+        """A word glued together from parts of others, so that pieces of the vocabulary follow each other in any order."""
+        while True:
+            parts = []
+            for _ in range(self.rng.choice((2, 2, 3))):
+                whole = self.rng.choice(self.rng.choice((ADJECTIVES, NOUNS, VERBS, PLACES)).train)
+                size = min(len(whole), self.rng.randint(2, 5))
+                start = self.rng.randint(0, len(whole) - size)
+                parts.append(whole[start : start + size])
+            text = "".join(parts)
+            if _held_out(text) == self.held and text not in _REAL:
+                return text
 
     def thing(self) -> str:
         """An adjective and a noun."""

@@ -3,7 +3,7 @@
 A conversation is planned first: what is asked, which facts that needs, and which near-identical facts stand beside them. Its
 turns and facts are measured, then filler lines take up what is left of the budget, and every fact goes to a depth of its own.
 Answers follow fixed rules: the bare value ("48213"), values joined by ", " in the asked order, the exact line or sentence, a
-number, or `ABSENT`.
+number, or `ABSENT`. Where the question stands before the document, a plain answer says its subject first: `restated`.
 """
 
 import re
@@ -16,6 +16,7 @@ from tasks import phrases, request
 from words import Forms, Words
 
 ABSENT = "Not in the document."
+ASKED_FOR, QUOTING, COUNTING = "You asked for", "Quoting", "Counting"  # how a plain answer begins that says first what was asked
 FRAMING_TOKENS = 8  # control tokens of a request, and a few for words that split differently where texts meet
 TURN_TOKENS = 5  # control tokens of one question and answer
 MAX_TURNS = 24
@@ -39,6 +40,8 @@ class Turn:
     question: str
     answer: str
     task: str
+    subject: str  # what is asked for: "the pin of Torin"
+    doing: str  # how `restated` begins
     reasoning: str
     fact: Fact | None = None  # the one fact that is asked for
 
@@ -65,9 +68,21 @@ def fact_value(words: Words, attribute: str) -> str:
     return words.number() if words.chance(0.4) else words.code()
 
 
+def keyed(fact: Fact) -> str:
+    """What a question asks for."""
+    return f"the {fact.attribute} of {fact.name}"
+
+
 def looked_up(fact: Fact) -> str:
     """A thought: every question, written or not as training knows it, becomes the same few words before the value is said."""
-    return f"I look for the {fact.attribute} of {fact.name}. It is {fact.value}."
+    return f"I look for {keyed(fact)}. It is {fact.value}."
+
+
+def restated(subject: str, answer: str, doing: str = ASKED_FOR) -> str:
+    """The plain answer to a question that stands before its document. The question is far away when the answer begins; once what is asked
+    is said it is near, and the fact is found as after any other question. Its first word tells what is to be done, and no line of a
+    document begins so, lest it be quoted."""
+    return f"{doing} {subject}:\n{answer}"
 
 
 def enumerate_words(items: list[str]) -> str:
@@ -151,8 +166,9 @@ class Facts:
 class Conversation:
     """Plans one document with its questions. `needs` sets the tokens that facts and turns take so far."""
 
-    def __init__(self, words: Words, budget: int, measure: Measure):
+    def __init__(self, words: Words, budget: int, measure: Measure, restates: bool):
         self.words = words
+        self.restates = restates  # a plain answer to the first question says first what was asked
         self.layout = _layout(words)
         self.facts = Facts(words, self.layout)
         self.measure = measure
@@ -176,11 +192,11 @@ class Conversation:
 
     def plan_recall(self, distractors: bool) -> Callable[[], Turn]:
         fact = self.base_fact(distractors)
-        return lambda: Turn(self.ask(phrases.ASK_VALUE, fact.attribute, fact.name), fact.value, "recall", "", fact)
+        return lambda: Turn(self.ask(phrases.ASK_VALUE, fact.attribute, fact.name), fact.value, "recall", keyed(fact), ASKED_FOR, "", fact)
 
     def plan_quote(self, distractors: bool) -> Callable[[], Turn]:
         fact = self.base_fact(distractors)
-        return lambda: Turn(self.ask(phrases.ASK_QUOTE, fact.attribute, fact.name), fact.line, "quote", "", fact)
+        return lambda: Turn(self.ask(phrases.ASK_QUOTE, fact.attribute, fact.name), fact.line, "quote", keyed(fact), QUOTING, "", fact)
 
     def plan_absent(self, distractors: bool) -> Callable[[], Turn]:
         rng = self.words.rng
@@ -194,8 +210,10 @@ class Conversation:
                 attribute, name = self.facts.new_attribute(near.name), near.name
             else:
                 attribute, name = near.attribute, self.facts.new_name()
-            question = self.ask(phrases.ASK_QUOTE if rng.random() < 0.2 else phrases.ASK_VALUE, attribute, name)
-            return Turn(question, ABSENT, "absent", f"I look for the {attribute} of {name}. I find none.")
+            quoting = rng.random() < 0.2
+            question = self.ask(phrases.ASK_QUOTE if quoting else phrases.ASK_VALUE, attribute, name)
+            subject = f"the {attribute} of {name}"
+            return Turn(question, ABSENT, "absent", subject, QUOTING if quoting else ASKED_FOR, f"I look for {subject}. I find none.")
 
         return write
 
@@ -213,11 +231,10 @@ class Conversation:
             self.facts.add_distractor(self.facts.names[name][0], 0)
 
         def write() -> Turn:
-            in_order = sorted(self.facts.names[name], key=lambda fact: fact.depth)
-            listed = ", ".join(fact.attribute for fact in in_order)
-            found = f"I find: {listed}. That is {total}." if total else "I find none."
+            found = f"I count {total}." if total else "I find none."
             question = self.words.fill(phrases.ASK_COUNT, name=name, unit=self.layout.unit)
-            return Turn(question, str(total), "count", f"I look for the {self.layout.unit}s about {name}. {found}")
+            subject = f"the {self.layout.unit}s about {name}"
+            return Turn(question, str(total), "count", subject, COUNTING, f"I look for {subject}. {found}")
 
         return write
 
@@ -244,18 +261,18 @@ class Conversation:
 
         def write() -> Turn:
             first = facts[0]
-            names = enumerate_words([fact.name for fact in facts])
             if kind < 3:
-                attribute = first.attribute
-                question = self.words.fill(phrases.ASK_NAMES, attribute=attribute, names=names)
+                names = enumerate_words([fact.name for fact in facts])
+                question = self.words.fill(phrases.ASK_NAMES, attribute=first.attribute, names=names)
+                subject = f"the {first.attribute} of {names}"
             elif kind == 3:
                 attributes = enumerate_words([fact.attribute for fact in facts])
                 question = self.words.fill(phrases.ASK_ATTRIBUTES, attributes=attributes, name=first.name)
+                subject = f"the {attributes} of {first.name}"
             else:
-                pairs = enumerate_words([f"the {fact.attribute} of {fact.name}" for fact in facts])
-                question = self.words.fill(phrases.ASK_PAIRS, pairs=pairs)
-            found = " ".join(map(looked_up, facts))
-            return Turn(question, ", ".join(fact.value for fact in facts), "multi", found)
+                subject = enumerate_words([keyed(fact) for fact in facts])
+                question = self.words.fill(phrases.ASK_PAIRS, pairs=subject)
+            return Turn(question, ", ".join(fact.value for fact in facts), "multi", subject, ASKED_FOR, f"I look for {subject}.")
 
         return write
 
@@ -351,6 +368,8 @@ class Conversation:
         for plan in plans:
             turn = plan()
             cost = self.measure(turn.question) + self.measure(turn.answer) + TURN_TOKENS
+            if self.restates and not self.turns and not mode["thinking"]:
+                cost += self.measure(restated(turn.subject, "", turn.doing))
             thought = self.measure(self.reasoning(turn)) + 5 if mode["thinking"] else 0
             if self.turns and cost + thought > room:
                 break
@@ -432,7 +451,7 @@ def converse(
         if attempt == 20:
             weights = {"recall": 1}
         frame = Frame(words, question_first)
-        talk = Conversation(words, budget - frame.cost(measure), measure)
+        talk = Conversation(words, budget - frame.cost(measure), measure, frame.question_first)
         room = talk.prepare(weights, 1 if single else questions, depth, mode)
         if room >= 0:
             return Sample(frame.messages(talk, talk.document(room), mode["thinking"]), **mode)
@@ -445,11 +464,12 @@ class Frame:
     def __init__(self, words: Words, question_first: bool):
         where = 0.1 if question_first else words.rng.random()
         self.in_system = where < 0.08
+        self.question_first = 0.08 <= where < 0.25
         self.opening = words.pick(phrases.SYSTEM) if not self.in_system and words.chance(0.25) else ""
         if self.in_system:
             options = phrases.DOCUMENT_IN_SYSTEM
         else:
-            options = phrases.QUESTION_FIRST if where < 0.25 else phrases.QUESTION_LAST
+            options = phrases.QUESTION_FIRST if self.question_first else phrases.QUESTION_LAST
         self.form = with_line_breaks(words.pick(options))
 
     def cost(self, measure: Measure) -> int:
@@ -463,7 +483,10 @@ class Frame:
         for index, turn in enumerate(talk.turns):
             question = turn.question if index or self.in_system else framed
             answer = turn.fact.line if turn.task == "quote" else turn.answer
-            messages += [user(question), assistant(answer, turn.task, talk.reasoning(turn) if thinking else "")]
+            thought = talk.reasoning(turn) if thinking else ""
+            if index == 0 and self.question_first and not thinking:
+                answer = restated(turn.subject, answer, turn.doing)
+            messages += [user(question), assistant(answer, turn.task, thought)]
         return messages
 
 
@@ -500,7 +523,7 @@ def mixed(words: Words, budget: int, measure: Measure, **options) -> Sample:
 
 
 def ask_first(words: Words, budget: int, measure: Measure) -> Sample:
-    """A small document, one question, and that before it. It has to be found again once the document is read."""
-    weights = {"recall": 60, "multi": 10, "quote": 8, "absent": 14, "count": 8}
-    small = min(budget, words.choice((100, 140, 200, 300, 450, 600, 900)))
+    """A small document, one question, and that before it. What it asks for has to be said again once the document is read."""
+    weights = {"recall": 48, "multi": 20, "quote": 10, "absent": 12, "count": 10}
+    small = min(budget, words.choice((100, 140, 200, 300, 450, 600, 900, 1300, 2000)))
     return converse(words, small, measure, weights, questions=1, question_first=True)

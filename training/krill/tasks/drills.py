@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sample import Sample, assistant, user
 from tasks import phrases
-from tasks.documents import ABSENT, TURN_TOKENS, Measure, enumerate_words, fact_value, with_line_breaks
+from tasks.documents import ABSENT, TURN_TOKENS, Measure, enumerate_words, fact_value, restated, with_line_breaks
 from words import ASKED, Forms, Words, forms
 
 MARGIN_TOKENS = 6  # the request's control tokens, and a few for words that split differently where texts meet
@@ -73,9 +73,9 @@ def _asked_key(words: Words, pairs: dict[str, str]) -> tuple[str, str]:
 
 
 def _several_asked(words: Words, pairs: dict[str, str]) -> tuple[str, str]:
-    """A question for two to four keys, and its answer."""
+    """Two to four keys, as words, and the answer to a question for them."""
     keys = words.rng.sample(list(pairs), min(len(pairs), words.choice((2, 2, 3, 3, 4))))
-    return words.fill(ASK_KEYS, keys=enumerate_words(keys)), ", ".join(pairs[key] for key in keys)
+    return enumerate_words(keys), ", ".join(pairs[key] for key in keys)
 
 
 def conversation(first: str, ask: Callable[[], tuple[str, str]], task: str, budget: int, measure: Measure) -> Sample:
@@ -104,20 +104,28 @@ def key_value(words: Words, budget: int, measure: Measure) -> Sample:
 def several(words: Words, budget: int, measure: Measure) -> Sample:
     """A list of pairs, asked for two to four at a time: the next key of the question has to be found again after each value."""
     pairs, text = _pairs(words, (budget - MARGIN_TOKENS) * words.rng.uniform(0.25, 0.5), measure, near=0.25)
-    return conversation(text, lambda: _several_asked(words, pairs), "several", budget, measure)
+
+    def ask() -> tuple[str, str]:
+        keys, answer = _several_asked(words, pairs)
+        return words.fill(ASK_KEYS, keys=keys), answer
+
+    return conversation(text, ask, "several", budget, measure)
 
 
 def asked_before(words: Words, budget: int, measure: Measure) -> Sample:
-    """Small lists of pairs, each after the one question about it, which is for several keys half of the time, or for one that is not there."""
+    """Small lists of pairs, each after the one question about it, which is for several keys half of the time, or for one that is not there. The
+    key is said again before the answer."""
     room = budget - MARGIN_TOKENS
     messages: list[dict] = []
     while True:
-        pairs, text = _pairs(words, words.choice((15, 25, 40, 60)), measure)
+        pairs, text = _pairs(words, words.choice([size for size in (15, 25, 40, 60, 100, 150) if size == 15 or 5 * size <= budget]), measure)
         key, answer = _asked_key(words, pairs)
         question = words.fill(ASK_KEY, key=key)
         if words.chance(0.5):
-            question, answer = _several_asked(words, pairs)
+            key, answer = _several_asked(words, pairs)
+            question = words.fill(ASK_KEYS, keys=key)
         message = with_line_breaks(words.pick(phrases.QUESTION_FIRST)).format(question=question, document=text)
+        answer = restated(key, answer)
         room -= measure(message) + measure(answer) + TURN_TOKENS
         if room < 0 and messages:
             return _sample(messages)
@@ -209,6 +217,7 @@ def random_copy(words: Words, budget: int, measure: Measure) -> Sample:
         (lambda: code_line(words), "\n"),
         (lambda: words.code(), ", "),
         (lambda: words.thing(), " "),
+        (words.jumble, " "),
     ]
     while True:
         make, separator = rng.choice(makers)

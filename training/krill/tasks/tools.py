@@ -15,6 +15,14 @@ _ERRORS = [(f"{what} {how}", (i + j) % 3 == 2) for i, what in enumerate(("server
 ERRORS = Forms(tuple(error for error, held in _ERRORS if not held), tuple(error for error, held in _ERRORS if held))
 
 
+def error_text(words: Words) -> str:
+    """What a failed tool says. In training mostly any words, since it is to be said back as it stands."""
+    if words.held or words.chance(0.3):
+        return words.pick(ERRORS)
+    pieces = (words.jumble, words.thing, words.place, lambda: words.choice(("server", "file", "user", "page", "is", "not", "no", "has")))
+    return " ".join(words.choice(pieces)() for _ in range(words.rng.randint(2, 4)))
+
+
 def offered(words: Words, count: int) -> list[Kind]:
     """Kinds with different names, the first of them to be called."""
     kinds: dict[str, Kind] = {}
@@ -78,8 +86,8 @@ class _Conversation:
         given = listed([f"{name} {value}" for name, value in arguments.items()])
         call = assistant("", "tool", f"I call {kind.name} with {given}.")
         call["tool_calls"] = [{"id": call_id, "type": "function", "function": {"name": kind.name, "arguments": arguments}}]
-        if words.chance(0.06):
-            error = words.pick(ERRORS)
+        if words.chance(0.09):
+            error = error_text(words)
             result, thought, said = {"error": error}, "The tool failed.", f"The tool failed: {error}."
         else:
             result = kind.result(words, arguments)
