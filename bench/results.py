@@ -79,7 +79,7 @@ def short(value: float) -> str:
 
 def chart(title: str, across: str, up: str, labels: list[str], series: dict[str, list[tuple[int, float]]]) -> str:
     """Lines over evenly spaced labels; a point is (index of its label, value)."""
-    marks = ticks(max(value for points in series.values() for _, value in points))
+    marks = ticks(max(value for points in series.values() for _, value in points) * (1 + 0.08 * len(series)))  # room for their names
     x = lambda index: LEFT + (WIDTH - LEFT - RIGHT) * (index + 0.5) / len(labels)  # noqa: E731
     y = lambda value: HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / marks[-1]  # noqa: E731
     out = [
