@@ -86,7 +86,7 @@ def make_row(vocabulary: Vocabulary, rng: random.Random, tasks: dict[str, float]
         ids[at : at + count] = row[:count]
         learn[at : at + count] = [_INDEX[name] if name else 0 for name in marks[:count]]
         at += count
-        if at > length // 2 and not tasks.keys() <= {*curriculum.SKILLS, "ask_first"}:
+        if at > length // 2 and not tasks.keys() <= curriculum.SKILLS.keys():
             break  # a long task's sample has used its budget
     return ids, learn
 

@@ -246,12 +246,12 @@ class Indexer(nn.Module):
         flat = (of_row[0] * run.length + rows).flatten()
         queries, weights = self.queries(x[flat], q_low[flat], run.compressed_rotation[flat], run)
         queries, weights = queries.view(*rows.shape, *queries.shape[1:]), weights.view(*rows.shape, -1)
+        dots = torch.einsum("bqhn,bcn->bqhc", queries, keys)
         if selected is None:
-            dots = torch.einsum("bqhn,bcn->bqhc", queries, keys)
             known = torch.arange(keys.shape[1]) < ((rows + 1) // 4)[..., None]
-        else:
+        else:  # dots with all keys and a choice of them are cheaper than a choice of keys, whose gradients would be scattered
             ids = selected[of_row].long()
-            dots = torch.einsum("bqhn,bqcn->bqhc", queries, keys[of_row[0][..., None], ids.clamp_min(0)])
+            dots = dots.gather(-1, ids.clamp_min(0)[:, :, None].expand(-1, -1, dots.shape[2], -1))
             known = ids >= 0
         scores = (dots.to(weights.dtype).relu() * weights[..., None]).sum(2).masked_fill(~known, -1e30)
         log_share = scores.log_softmax(-1).masked_fill(~known, 0)

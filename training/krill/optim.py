@@ -74,8 +74,9 @@ class Optimizer:
         adam_rate: float = curriculum.ADAM_RATE,
         betas: tuple[float, float] = curriculum.ADAM_BETAS,
         clip: float = curriculum.CLIP,
+        decay: float = curriculum.WEIGHT_DECAY,
     ):
-        self.muon_rate, self.adam_rate, self.betas, self.clip = muon_rate, adam_rate, betas, clip
+        self.muon_rate, self.adam_rate, self.betas, self.clip, self.decay = muon_rate, adam_rate, betas, clip, decay
         stacks = stacked_matrices(model)
         self.parameters = dict(model.named_parameters())
         self.offsets, offset = {}, 0  # of every parameter in a flat array of gradients
@@ -153,6 +154,7 @@ class Optimizer:
             step = rate * self.muon_rate * max(1.0, rows / columns) ** 0.5
             directions = orthogonalize(torch.cat(list(group.values()))).split([len(update) for update in group.values()])
             for name, direction in zip(group, directions):
+                self.parameters[name].data.mul_(1 - rate * self.muon_rate * self.decay)
                 add_scaled(self.parameters[name].data, direction, -step)
 
     def _adam(self, gradients: torch.Tensor, names: list[str], steps: int, rate: float) -> None:

@@ -37,15 +37,10 @@ _TASK_WEIGHTS = torch.tensor([1.0] + [float(curriculum.TASK_WEIGHT.get(name, 1))
 
 
 def rate_at(tokens: int) -> float:
-    """Share of the full learning rate: warm-up, level, linear decay, and again."""
-    began = max((end for _, end, _, _ in curriculum.DECAYS if end <= tokens), default=0)
-    share = next((high + (low - high) * (tokens - start) / (end - start) for start, end, high, low in curriculum.DECAYS if start <= tokens < end), 1.0)
-    return share * min(1.0, (tokens - began) / curriculum.WARMUP + 0.01)
-
-
-def trains_mtp(tokens: int) -> bool:
-    """Late in every decay."""
-    return any(start <= tokens < end for start, end, _, _ in curriculum.DECAYS) and rate_at(tokens) < curriculum.MTP_BELOW
+    """Share of the full learning rate: straight lines between the points of curriculum.RATES."""
+    before, after = [(a, b) for a, b in zip(curriculum.RATES, curriculum.RATES[1:]) if a[0] <= tokens][-1]
+    part = min(1.0, (tokens - before[0]) / (after[0] - before[0]))
+    return before[1] + part * (after[1] - before[1])
 
 
 def _produce(queue, vocabulary_path: str, seed: int, step: int, tokens: int, rank: int, workers: int):
@@ -87,7 +82,7 @@ def losses(model: Krill, batch: batches.Batch, trained: int, generator: torch.Ge
     answers = len(answer_at)
 
     select = trained >= curriculum.SELECT_FROM
-    with_mtp = trains_mtp(trained)
+    with_mtp = trained >= curriculum.MTP_FROM
     # The indexer is taught at some positions only: half of them where answers begin, half anywhere.
     queries = torch.randint(0, length, (rows, max(16, length // 16)), generator=generator)
     for row in range(rows):

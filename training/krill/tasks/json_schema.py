@@ -31,6 +31,8 @@ FIELDS = [
     Field("score", "integer", lambda words: words.rng.randint(1, 100), "{who} has a score of {v}."),
     Field("street", "string", Words.place, "{who} lives at {v} street."),
     Field("member", "boolean", lambda words: words.chance(0.5), "{who} is a member: {v}."),
+    Field("paid", "boolean", lambda words: words.chance(0.5), "{who} has paid: {v}."),
+    Field("active", "boolean", lambda words: words.chance(0.5), "{who} is active: {v}."),
     Field("date", "string", Words.date, "{who} came on {v}."),
 ]
 # One record as labelled values: a label with its value, and what stands between two of them.
