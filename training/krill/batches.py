@@ -40,10 +40,10 @@ def _weighted(rng: random.Random, weights: dict):
 
 
 def step_shape(seed: int, step: int, tokens: int) -> tuple[int, int]:
-    """(rows, length) of a step that begins after `tokens` tokens."""
+    """(rows, length) of a step that begins after `tokens` tokens; a row for each of two workers at least."""
     stage = stage_at(tokens)
     length = _weighted(random.Random(f"{seed}/{step}/shape"), stage.lengths)
-    return max(1, stage.batch // length), length
+    return max(2, stage.batch // length), length
 
 
 def _positions(rng: random.Random, length: int) -> np.ndarray:
