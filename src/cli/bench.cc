@@ -11,6 +11,7 @@
 #include "eval/bench.h"
 #include "eval/extrapolate.h"
 #include "eval/kernel_speed.h"
+#include "eval/load_speed.h"
 
 namespace baleen::cli {
 
@@ -27,6 +28,7 @@ struct Options {
     std::string fill = "real";
     bool operations = false;
     std::vector<std::string> extrapolate;
+    bool load = false;
     bool kernels = false;
     std::vector<std::string> sets;
     bool json = false;
@@ -132,8 +134,32 @@ int run_kernels(const Options& options) {
     return 0;
 }
 
+int run_load(const Options& options) {
+    const auto directory = resolve_model(options.model);
+    if (!directory.ok()) return fail(directory.error());
+    eval::LoadBenchOptions bench{.threads = options.threads, .repetitions = options.repetitions, .progress = {}};
+    if (isatty(STDERR_FILENO)) bench.progress = [](std::string_view what) { fmt::print(stderr, "{}\n", what); };
+    const auto results = eval::bench_load(*directory, bench);
+    if (!results.ok()) return fail(results.error());
+    if (options.json) {
+        nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+        for (const eval::LoadResult& r : *results)
+            rows.push_back({{"way", r.way}, {"seconds", r.seconds}, {"gb_s", r.gb_s}, {"ceiling_gb_s", r.ceiling_gb_s}, {"share", r.share}, {"shares", r.shares}});
+        fmt::print("{}\n", nlohmann::ordered_json{{"load", std::move(rows)}}.dump());
+        return 0;
+    }
+    fmt::print("{:<10}{:>10}{:>9}{:>10}{:>8}  {}\n", "from", "seconds", "GB/s", "ceiling", "share", "of each");
+    for (const eval::LoadResult& r : *results) {
+        fmt::print("{:<10}{:>10.3f}{:>9.2f}{:>10.2f}{:>7.0f}% ", r.way, r.seconds, r.gb_s, r.ceiling_gb_s, 100 * r.share);
+        for (const double share : r.shares) fmt::print(" {:.0f}", 100 * share);
+        fmt::print("\n");
+    }
+    return 0;
+}
+
 int run(const Options& options) {
     if (options.kernels) return run_kernels(options);
+    if (options.load) return run_load(options);
     std::vector<eval::BenchTest> tests;
     for (const std::string& text : options.tests.empty() ? std::vector<std::string>{"prefill:512", "decode:0"} : options.tests) {
         const auto parsed = eval::parse_tests(text);
@@ -201,7 +227,7 @@ Command add_bench(CLI::App& root) {
     app->add_option("--model", options->model, "model directory, or krill")->capture_default_str();
     app->add_option("--test", options->tests, "prefill:N[,N...], decode:DEPTH[,...], batch:B[,...] or slice:DEPTH[,...]; repeatable (prefill:512 and decode:0)");
     app->add_option("--threads", options->threads, "threads (default: one a core this process may use)");
-    app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts or slices, 30 steps)");
+    app->add_option("--repetitions", options->repetitions, "repetitions per test (5 prompts, slices or loads, 30 steps)");
     app->add_option("--seed", options->seed, "seed of the random tokens")->capture_default_str();
     app->add_option("--numerics", options->numerics, "official or weights-only")->capture_default_str()->check(CLI::IsMember({"official", "weights-only"}));
     app->add_option("--fill", options->fill, "what stands before a decoded token or a slice: real (computed, slow at depth) or random (entries drawn)")
@@ -211,7 +237,8 @@ Command add_bench(CLI::App& root) {
     app->add_flag("--operations", options->operations, "also say how a step's time divides among its operations");
     app->add_option("--extrapolate", options->extrapolate, "flash or pro: what a decoded token of the full model would take, operation by operation; repeatable")
         ->check(CLI::IsMember({"flash", "pro"}));
-    app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set");
+    app->add_flag("--load", options->load, "measure loading instead: from cold files, from the page cache, mapped (drops the files from the page cache)");
+    app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set")->excludes("--load");
     app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"

@@ -29,19 +29,6 @@ Result<void> check_options(const EngineOptions& options, const model::Config& co
 
 double gigabytes(std::uint64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
 
-// Maps every page of the weights now instead of at first touch.
-void populate(const model::Checkpoint& checkpoint, Team& team) {
-    constexpr std::uint64_t kPiece = 64 << 20;
-    std::vector<std::span<const std::byte>> pieces;  // tensors lie one behind the other: neighbours are joined
-    for (const model::TensorInfo& tensor : checkpoint.tensors()) {
-        const std::byte* data = checkpoint.data(tensor);
-        if (!pieces.empty() && pieces.back().data() + pieces.back().size() == data && pieces.back().size() < kPiece)
-            pieces.back() = {pieces.back().data(), pieces.back().size() + tensor.bytes};
-        else pieces.emplace_back(data, tensor.bytes);
-    }
-    team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) { io::populate(pieces[static_cast<std::size_t>(i)]); });
-}
-
 // Brings the weights to where the machine is fastest with them: own memory if all that is planned fits, else the page cache, else
 // they stay on disk.
 Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, Team& team, std::span<const int> nodes,
@@ -65,7 +52,7 @@ Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint
         return Ok{};
     }
     say(fmt::format("mapping {:.1f} GB of weights", gigabytes(total)));
-    populate(checkpoint, team);
+    checkpoint.populate(team);
     return Ok{};
 }
 

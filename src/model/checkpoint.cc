@@ -159,6 +159,18 @@ Result<void> Checkpoint::make_resident(const std::function<void(std::uint64_t)>&
     return Ok{};
 }
 
+void Checkpoint::populate(Team& team) const {
+    constexpr std::uint64_t kPiece = 64 << 20;
+    std::vector<std::span<const std::byte>> pieces;  // tensors lie one behind the other: neighbours are joined
+    for (const TensorInfo& tensor : tensors_) {
+        const std::byte* begin = data(tensor);
+        if (!pieces.empty() && pieces.back().data() + pieces.back().size() == begin && pieces.back().size() < kPiece)
+            pieces.back() = {pieces.back().data(), pieces.back().size() + tensor.bytes};
+        else pieces.emplace_back(begin, tensor.bytes);
+    }
+    team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) { io::populate(pieces[static_cast<std::size_t>(i)]); });
+}
+
 const TensorInfo* Checkpoint::find(std::string_view name) const {
     const auto found = by_name_.find(name);
     return found == by_name_.end() ? nullptr : &tensors_[found->second];

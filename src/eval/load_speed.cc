@@ -1,0 +1,200 @@
+#include "eval/load_speed.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "base/threads.h"
+#include "base/topology.h"
+#include "io/mapped_file.h"
+#include "io/page_cache.h"
+#include "io/read_file.h"
+#include "kernels/peak.h"
+#include "model/checkpoint.h"
+
+namespace baleen::eval {
+
+namespace {
+
+using model::Checkpoint;
+
+constexpr std::size_t kPiece = 4 << 20, kAlignment = 4096;
+constexpr int kRepetitions = 5;
+constexpr double kDropped = 0.01;  // share of a file that may stay in the page cache: somebody may just have looked into it
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values.empty() ? 0 : values[values.size() / 2];
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+class LoadBench {
+  public:
+    LoadBench(const std::filesystem::path& directory, int threads, const kernels::Kernels& set)
+        : directory_(directory), team_(threads), peaks_(kernels::peaks(set)) {}
+
+    Result<std::vector<LoadResult>> run(const LoadBenchOptions& options) {
+        {
+            TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
+            for (int i = 0; i < checkpoint->shard_count(); ++i) files_.push_back(directory_ / checkpoint->shard_name(i));
+            bytes_ = checkpoint->total_bytes();
+        }
+        if (const std::uint64_t available = io::available_memory(); available > 0 && 2 * bytes_ > available) {
+            return resource_exhausted(fmt::format("loading needs {:.1f} GB, the weights in the page cache and once more, of {:.1f} GB that are free",
+                                                  2e-9 * static_cast<double>(bytes_), 1e-9 * static_cast<double>(available)));
+        }
+        std::vector<LoadResult> results{{.way = "cold"}, {.way = "cached"}, {.way = "mapped"}};
+        std::vector<Samples> samples(results.size());
+        const int repetitions = options.repetitions > 0 ? options.repetitions : kRepetitions;
+        for (int r = 0; r < repetitions; ++r) {
+            const auto say = [&](std::string_view what) {
+                if (options.progress) options.progress(fmt::format("{}, {} of {}", what, r + 1, repetitions));
+            };
+            say("loading from cold files");
+            TRY(cold(samples[0], r % 2 == 0));
+            say("loading from the page cache");
+            for (const auto& file : files_) TRY(io::read_into_cache(file));
+            TRY(from_cache(samples[1], [](Checkpoint& checkpoint, Team&) { return checkpoint.make_resident(); }));
+            TRY(from_cache(samples[2], [](Checkpoint& checkpoint, Team& team) -> Result<void> {
+                checkpoint.populate(team);
+                return {};
+            }));
+        }
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            results[i].seconds = median(samples[i].seconds);
+            results[i].gb_s = gb_s(results[i].seconds);
+            results[i].ceiling_gb_s = median(samples[i].ceilings);
+            results[i].share = median(samples[i].shares);
+            results[i].shares = samples[i].shares;
+        }
+        return results;
+    }
+
+  private:
+    struct Samples {
+        std::vector<double> seconds, ceilings, shares;
+    };
+
+    double gb_s(double seconds) const { return static_cast<double>(bytes_) / seconds * 1e-9; }
+
+    void note(Samples& samples, double seconds, double ceiling) const {
+        samples.seconds.push_back(seconds);
+        samples.ceilings.push_back(ceiling);
+        samples.shares.push_back(gb_s(seconds) / ceiling);
+    }
+
+    Result<void> drop() const {
+        for (const auto& file : files_) {
+            TRY(io::drop_cached(file));
+            TRY_ASSIGN(const double share, io::cached_share(file));
+            if (share > kDropped) {
+                return unsupported(fmt::format("{}: {:.0f} % stay in the page cache, does another process have it mapped? A cold load cannot be measured so",
+                                               file.string(), 100 * share));
+            }
+        }
+        return {};
+    }
+
+    Result<void> cold(Samples& samples, bool plain_first) {
+        double plain = 0, seconds = 0;
+        for (const bool measure_plain : {plain_first, !plain_first}) {
+            TRY(drop());
+            const double start = now();
+            if (measure_plain) {
+                TRY(plain_read());
+                plain = now() - start;
+            } else {
+                TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
+                TRY(checkpoint->make_resident());
+                seconds = now() - start;
+            }
+        }
+        note(samples, seconds, gb_s(plain));
+        return {};
+    }
+
+    template <class Load>
+    Result<void> from_cache(Samples& samples, Load&& load) {
+        const double start = now();
+        TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
+        TRY(load(*checkpoint, team_));
+        const double seconds = now() - start;
+        note(samples, seconds, read_pass(*checkpoint));
+        return {};
+    }
+
+    // GB/s of loads over all tensors.
+    double read_pass(const Checkpoint& checkpoint) {
+        constexpr std::size_t kUnit = 1024;
+        const auto members = static_cast<std::size_t>(team_.size());
+        std::vector<std::uint64_t> sinks(members);
+        double read = 0;
+        const double start = now();
+        for (const model::TensorInfo& tensor : checkpoint.tensors()) {
+            if (tensor.bytes < kUnit * members * 2) continue;
+            const auto address = reinterpret_cast<std::uintptr_t>(checkpoint.data(tensor)), begin = (address + 63) / 64 * 64;
+            const std::size_t share = (address + tensor.bytes - begin) / members / kUnit * kUnit;
+            team_.run([&](int member) {
+                const auto m = static_cast<std::size_t>(member);
+                sinks[m] ^= peaks_.read_pass(reinterpret_cast<const std::byte*>(begin) + m * share, share);
+            });
+            read += static_cast<double>(share * members);
+        }
+        const double seconds = now() - start;
+        sink_ = sinks[0];
+        return read / seconds * 1e-9;
+    }
+
+    // All files past the page cache, kept nowhere.
+    Result<void> plain_read() {
+        const int threads = std::max(4, 2 * usable_cpus());
+        for (const auto& path : files_) {
+            const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+            if (!file.valid()) return unsupported(fmt::format("{}: cannot be read past the page cache (O_DIRECT): {}", path.string(), std::strerror(errno)));
+            const auto size = static_cast<std::size_t>(std::filesystem::file_size(path));
+            std::atomic<std::size_t> next{0};
+            std::atomic<int> error{0};
+            std::vector<std::jthread> readers;
+            for (int i = 0; i < threads; ++i) {
+                readers.emplace_back([&] {
+                    const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(kAlignment, kPiece), &std::free);
+                    for (std::size_t begin; buffer && error == 0 && (begin = next.fetch_add(kPiece)) < size;) {
+                        ssize_t got = 0;
+                        do got = ::pread(file.get(), buffer.get(), kPiece, static_cast<off_t>(begin));
+                        while (got < 0 && errno == EINTR);
+                        if (got < 0) error = errno;
+                    }
+                });
+            }
+            readers.clear();  // joined
+            if (error != 0) return io_error(fmt::format("{}: {}", path.string(), std::strerror(error)));
+        }
+        return {};
+    }
+
+    const std::filesystem::path& directory_;
+    Team team_;
+    const kernels::Peaks peaks_;
+    std::vector<std::filesystem::path> files_;
+    std::uint64_t bytes_ = 0;
+    volatile std::uint64_t sink_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<LoadResult>> bench_load(const std::filesystem::path& directory, const LoadBenchOptions& options) {
+    TRY_ASSIGN(const kernels::Kernels* set, kernels::select(""));
+    return LoadBench(directory, options.threads > 0 ? options.threads : default_threads(), *set).run(options);
+}
+
+}  // namespace baleen::eval
