@@ -69,6 +69,10 @@ EARLY_SKILLS = {
 SKILLS = {
     "extract": 2.8, "tools": 4, "json_schema": 4, "fim": 2.5, "prefix": 2.2, "identity": 0.7, "refuse": 0.3, "small_talk": 1.2, "ask_first": 4,
 }  # fmt: skip
+# The last tokens, with more of what was below its bar at 86 million: counts, quotes, near names, begun answers, cells.
+LAST_DRILLS = DRILLS | {"random_copy": 2, "lines": 2, "cells": 1.5, "tally": 2.5}
+LAST_DOCUMENTS = DOCUMENTS | {"multi": 2.3, "quote": 3, "absent": 2.2, "count": 3, "mixed": 2}
+LAST_SKILLS = SKILLS | {"extract": 4, "tools": 5, "json_schema": 2.5, "prefix": 3, "small_talk": 1.5}
 # Question and document the other way round, and choosing a tool.
 TURNED = {"asked_before": 3, "several": 1.5, "random_copy": 0.7, "lines": 0.8, "mixed": 0.7}
 TURNED_SKILLS = {"choose": 1.5, "tools": 2, "ask_first": 2, "json_schema": 0.5, "extract": 0.5}
@@ -80,6 +84,8 @@ def _documents(drills: dict[str, float], share: float, documents: dict[str, floa
     of_drills, of_documents = sum(drills.values()), sum(documents.values())
     return {k: share * v / of_drills for k, v in drills.items()} | {k: (1 - share) * v / of_documents for k, v in documents.items()}
 
+
+LONG = {512: 0.15, 1024: 0.35, 2048: 0.25, 4096: 0.15, 8192: 0.07, 16384: 0.03}  # row lengths of the last third
 
 # Narrow first: single facts and pairs in rows that the window nearly covers, then copying from beyond it, which everything else rests on: drilled
 # from 1.3 million tokens on it is right nine times in ten at 3.4 million, learned by the way at 36. Finding what stands *before* a match,
@@ -96,12 +102,13 @@ STAGES = (
     Stage(int(13.2 * M), {256: 0.5, 512: 0.5}, 4096, 0.25, TURNED, TURNED_SKILLS),
     Stage(15 * M, {512: 0.6, 1024: 0.3, 2048: 0.1}, 4096, 0.5, _documents(DRILLS, 0.3, DOCUMENTS), SKILLS),
     Stage(26 * M, {512: 0.3, 1024: 0.4, 2048: 0.2, 4096: 0.1}, 8192, 0.5, _documents(DRILLS, 0.3, DOCUMENTS), SKILLS),
-    Stage(62 * M, {512: 0.15, 1024: 0.35, 2048: 0.25, 4096: 0.15, 8192: 0.07, 16384: 0.03}, 16384, 0.5, _documents(DRILLS, 0.3, DOCUMENTS), SKILLS),
+    Stage(62 * M, LONG, 16384, 0.5, _documents(DRILLS, 0.3, DOCUMENTS), SKILLS),
+    Stage(86 * M, LONG, 16384, 0.5, _documents(LAST_DRILLS, 0.3, LAST_DOCUMENTS), LAST_SKILLS),
 )
 
-TOTAL = 86 * M
+TOTAL = int(91.5 * M)
 # Share of the full learning rate at so many tokens, in straight lines between these points.
-RATES = ((0, 0.01), (0.2 * M, 1.0), (14 * M, 1.0), (30 * M, 0.5), (58 * M, 0.5), (TOTAL, 0.01))
+RATES = ((0, 0.01), (0.2 * M, 1.0), (14 * M, 1.0), (30 * M, 0.5), (58 * M, 0.5), (86 * M, 0.01), (86.2 * M, 0.25), (TOTAL, 0.005))
 MTP_FROM = 74 * M  # from here on the MTP block is trained too
 
 MUON_RATE = 0.04
