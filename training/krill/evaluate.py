@@ -127,17 +127,19 @@ def skill_questions(task: str, count: int, seed: str, vocabulary: Vocabulary, ne
 
 
 def ask_engine(questions: list[Question], options) -> list[dict]:
-    """Runs `baleen batch`, in as many processes as asked; neighbours share what their prompts share."""
+    """Runs `baleen batch`, in as many processes as asked; neighbours share what their prompts share, and each has as much to read."""
     answers: list[dict] = [{} for _ in questions]
-    share = (len(questions) + options.jobs - 1) // options.jobs
+    lines = [json.dumps(question.request | {"id": i}) + "\n" for i, question in enumerate(questions)]
+    parts: list[list[str]] = [[] for _ in range(options.jobs)]
+    total, before = sum(map(len, lines)), 0
+    for line in lines:
+        parts[before * options.jobs // total].append(line)
+        before += len(line)
     running = []
     with tempfile.TemporaryDirectory() as folder:
-        for job in range(options.jobs):
-            part = range(job * share, min(len(questions), (job + 1) * share))
-            if not part:
-                continue
+        for job, part in enumerate(filter(None, parts)):
             path = Path(folder) / f"{job}.jsonl"
-            path.write_text("".join(json.dumps(questions[i].request | {"id": i}) + "\n" for i in part))
+            path.write_text("".join(part))
             command = [str(options.baleen), "batch", str(path), "--model", str(options.model), "--temperature", "0", "--quiet",
                        "--numerics", options.numerics, "--threads", "1", *(["--mtp"] if options.mtp else [])]  # fmt: skip
             running.append(subprocess.Popen(command, stdout=open(f"{path}.out", "w"), text=True))
