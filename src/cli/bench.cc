@@ -144,7 +144,8 @@ int run_load(const Options& options) {
     if (options.json) {
         nlohmann::ordered_json rows = nlohmann::ordered_json::array();
         for (const eval::LoadResult& r : *results)
-            rows.push_back({{"way", r.way}, {"seconds", r.seconds}, {"gb_s", r.gb_s}, {"ceiling_gb_s", r.ceiling_gb_s}, {"share", r.share}, {"shares", r.shares}});
+            rows.push_back({{"way", r.way}, {"seconds", r.seconds}, {"gb_s", r.gb_s}, {"ceiling_gb_s", r.ceiling_gb_s}, {"share", r.share}, {"shares", r.shares},
+                            {"fresh_gb_s", r.fresh_gb_s}, {"share_of_fresh", r.share_of_fresh}});
         fmt::print("{}\n", nlohmann::ordered_json{{"load", std::move(rows)}}.dump());
         return 0;
     }
@@ -153,6 +154,7 @@ int run_load(const Options& options) {
         fmt::print("{:<10}{:>10.3f}{:>9.2f}{:>10.2f}{:>7.0f}% ", r.way, r.seconds, r.gb_s, r.ceiling_gb_s, 100 * r.share);
         for (const double share : r.shares) fmt::print(" {:.0f}", 100 * share);
         fmt::print("\n");
+        if (r.fresh_gb_s > 0) fmt::print("{:<29}{:>10.2f}{:>7.0f}%  a plain read into fresh memory\n", "", r.fresh_gb_s, 100 * r.share_of_fresh);
     }
     return 0;
 }

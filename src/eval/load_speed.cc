@@ -2,16 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/threads.h"
 #include "base/topology.h"
@@ -27,8 +28,9 @@ namespace {
 
 using model::Checkpoint;
 
-constexpr std::size_t kPiece = 4 << 20, kAlignment = 4096;
+constexpr std::size_t kPiece = 4 << 20, kHugePage = 2 << 20;
 constexpr int kRepetitions = 5;
+constexpr const char* kWays[] = {"cold", "cached", "mapped"};
 constexpr double kDropped = 0.01;  // share of a file that may stay in the page cache: somebody may just have looked into it
 
 double median(std::vector<double> values) {
@@ -37,6 +39,35 @@ double median(std::vector<double> values) {
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// Anonymous memory, in huge pages where the system gives them.
+class Memory {
+  public:
+    static Result<Memory> reserve(std::size_t bytes) {
+        Memory memory;
+        memory.size_ = bytes + kHugePage;
+        memory.data_ = static_cast<std::byte*>(::mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        if (memory.data_ == MAP_FAILED) {
+            memory.data_ = nullptr;
+            return resource_exhausted(fmt::format("no memory for {} bytes", bytes));
+        }
+        (void)::madvise(memory.data_, memory.size_, MADV_HUGEPAGE);  // a wish
+        return memory;
+    }
+    Memory(Memory&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
+    Memory& operator=(Memory&&) = delete;
+    ~Memory() {
+        if (data_ != nullptr) ::munmap(data_, size_);
+    }
+    std::byte* begin() const {
+        return reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(data_) + kHugePage - 1) / kHugePage * kHugePage);
+    }
+
+  private:
+    Memory() = default;
+    std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+};
 
 class LoadBench {
   public:
@@ -53,7 +84,7 @@ class LoadBench {
             return resource_exhausted(fmt::format("loading needs {:.1f} GB, the weights in the page cache and once more, of {:.1f} GB that are free",
                                                   2e-9 * static_cast<double>(bytes_), 1e-9 * static_cast<double>(available)));
         }
-        std::vector<LoadResult> results{{.way = "cold"}, {.way = "cached"}, {.way = "mapped"}};
+        std::vector<LoadResult> results(3);
         std::vector<Samples> samples(results.size());
         const int repetitions = options.repetitions > 0 ? options.repetitions : kRepetitions;
         for (int r = 0; r < repetitions; ++r) {
@@ -61,7 +92,7 @@ class LoadBench {
                 if (options.progress) options.progress(fmt::format("{}, {} of {}", what, r + 1, repetitions));
             };
             say("loading from cold files");
-            TRY(cold(samples[0], r % 2 == 0));
+            TRY(cold(samples[0], r));
             say("loading from the page cache");
             for (const auto& file : files_) TRY(io::read_into_cache(file));
             TRY(from_cache(samples[1], [](Checkpoint& checkpoint, Team&) { return checkpoint.make_resident(); }));
@@ -71,18 +102,21 @@ class LoadBench {
             }));
         }
         for (std::size_t i = 0; i < results.size(); ++i) {
+            results[i].way = kWays[i];
             results[i].seconds = median(samples[i].seconds);
             results[i].gb_s = gb_s(results[i].seconds);
             results[i].ceiling_gb_s = median(samples[i].ceilings);
             results[i].share = median(samples[i].shares);
             results[i].shares = samples[i].shares;
+            results[i].fresh_gb_s = median(samples[i].fresh);
+            results[i].share_of_fresh = median(samples[i].shares_of_fresh);
         }
         return results;
     }
 
   private:
     struct Samples {
-        std::vector<double> seconds, ceilings, shares;
+        std::vector<double> seconds, ceilings, shares, fresh, shares_of_fresh;
     };
 
     double gb_s(double seconds) const { return static_cast<double>(bytes_) / seconds * 1e-9; }
@@ -105,21 +139,25 @@ class LoadBench {
         return {};
     }
 
-    Result<void> cold(Samples& samples, bool plain_first) {
-        double plain = 0, seconds = 0;
-        for (const bool measure_plain : {plain_first, !plain_first}) {
+    // The two that take memory change places, and the one that does not stands between them: a system is slow to give what was just freed.
+    Result<void> cold(Samples& samples, int repetition) {
+        double kept_nowhere = 0, kept = 0, load = 0;
+        for (int turn = 0; turn < 3; ++turn) {
             TRY(drop());
-            const double start = now();
-            if (measure_plain) {
-                TRY(plain_read());
-                plain = now() - start;
+            if (turn == 1) {
+                TRY_ASSIGN(kept_nowhere, plain_read(false));
+            } else if ((turn == 0) == (repetition % 2 == 0)) {
+                TRY_ASSIGN(kept, plain_read(true));
             } else {
+                const double start = now();
                 TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
                 TRY(checkpoint->make_resident());
-                seconds = now() - start;
+                load = now() - start;
             }
         }
-        note(samples, seconds, gb_s(plain));
+        note(samples, load, gb_s(kept_nowhere));
+        samples.fresh.push_back(gb_s(kept));
+        samples.shares_of_fresh.push_back(kept / load);
         return {};
     }
 
@@ -155,22 +193,32 @@ class LoadBench {
         return read / seconds * 1e-9;
     }
 
-    // All files past the page cache, kept nowhere.
-    Result<void> plain_read() {
-        const int threads = std::max(4, 2 * usable_cpus());
+    // Seconds to read all files past the page cache: into fresh memory for all of it, or into one buffer a thread, touched before.
+    Result<double> plain_read(bool keep) const {
+        const auto threads = static_cast<std::size_t>(std::max(4, 2 * usable_cpus()));
+        TRY_ASSIGN(Memory buffers, Memory::reserve(threads * kPiece));
+        std::memset(buffers.begin(), 1, threads * kPiece);
+        std::vector<Memory> held;
+        const double start = now();
         for (const auto& path : files_) {
             const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
             if (!file.valid()) return unsupported(fmt::format("{}: cannot be read past the page cache (O_DIRECT): {}", path.string(), std::strerror(errno)));
             const auto size = static_cast<std::size_t>(std::filesystem::file_size(path));
+            std::byte* whole = nullptr;
+            if (keep) {
+                TRY_ASSIGN(Memory memory, Memory::reserve((size + kPiece - 1) / kPiece * kPiece));
+                whole = memory.begin();
+                held.push_back(std::move(memory));
+            }
             std::atomic<std::size_t> next{0};
             std::atomic<int> error{0};
             std::vector<std::jthread> readers;
-            for (int i = 0; i < threads; ++i) {
-                readers.emplace_back([&] {
-                    const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(kAlignment, kPiece), &std::free);
-                    for (std::size_t begin; buffer && error == 0 && (begin = next.fetch_add(kPiece)) < size;) {
+            for (std::size_t i = 0; i < threads; ++i) {
+                readers.emplace_back([&, i] {
+                    for (std::size_t begin; error == 0 && (begin = next.fetch_add(kPiece)) < size;) {
+                        std::byte* const place = keep ? whole + begin : buffers.begin() + i * kPiece;
                         ssize_t got = 0;
-                        do got = ::pread(file.get(), buffer.get(), kPiece, static_cast<off_t>(begin));
+                        do got = ::pread(file.get(), place, kPiece, static_cast<off_t>(begin));
                         while (got < 0 && errno == EINTR);
                         if (got < 0) error = errno;
                     }
@@ -179,7 +227,7 @@ class LoadBench {
             readers.clear();  // joined
             if (error != 0) return io_error(fmt::format("{}: {}", path.string(), std::strerror(error)));
         }
-        return {};
+        return now() - start;
     }
 
     const std::filesystem::path& directory_;

@@ -1,6 +1,7 @@
 // Speed of bringing a checkpoint's weights into memory, beside what the machine can do in the same rounds:
 //   cold    read into memory of this process, nothing in the page cache; beside threads that read the same files past the page cache
-//           (O_DIRECT) into one buffer each and keep nothing
+//           (O_DIRECT) into one buffer each and keep nothing, and beside the same threads reading into fresh memory that holds it all:
+//           the second is what the system's giving of memory costs, which in a virtual machine may be more than the disk
 //   cached  the same with all of it in the page cache; beside a loads-only pass over the loaded weights
 //   mapped  the page cache's own pages mapped (--mmap), beside the same pass
 // Drops the files' pages from the page cache, and needs memory for the weights twice. One call at a time.
@@ -29,6 +30,8 @@ struct LoadResult {
     double ceiling_gb_s = 0;  // median
     double share = 0;         // gb_s over the ceiling measured next to it, median
     std::vector<double> shares;  // of each repetition, in order
+    double fresh_gb_s = 0;        // cold: the plain read into fresh memory, median; otherwise 0
+    double share_of_fresh = 0;    // gb_s over it, median of pairs
 };
 
 // Errors: as Checkpoint::open; resource_exhausted if memory cannot hold the weights twice; unsupported if the page cache keeps the files'

@@ -23,6 +23,7 @@ TEST(LoadSpeed, EveryWayBesideItsCeiling) {
         EXPECT_GT(r.share, 0) << r.way;
     }
     EXPECT_EQ((*results)[0].way, "cold");
+    EXPECT_GT((*results)[0].share_of_fresh, 0);
     EXPECT_EQ(said.size(), 4u);
     EXPECT_EQ(said[3], "loading from the page cache, 2 of 2");
 }
