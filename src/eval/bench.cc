@@ -9,6 +9,7 @@
 
 #include "base/process.h"
 #include "eval/fill.h"
+#include "eval/median.h"
 
 namespace baleen::eval {
 
@@ -43,11 +44,6 @@ void for_each_dense(const model::Weights& weights, Visit&& visit) {
 }
 
 std::int64_t expert_bytes(const model::ExpertView& expert) { return expert.w1.bytes() + expert.w3.bytes() + expert.w2.bytes(); }
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values.empty() ? 0 : values[values.size() / 2];
-}
 
 constexpr std::string_view kKinds[] = {"prefill", "decode", "batch", "slice"};  // by BenchTest::Kind
 

@@ -16,6 +16,7 @@
 
 #include "base/threads.h"
 #include "base/topology.h"
+#include "eval/median.h"
 #include "io/mapped_file.h"
 #include "io/page_cache.h"
 #include "io/read_file.h"
@@ -32,11 +33,6 @@ constexpr std::size_t kPiece = 4 << 20, kHugePage = 2 << 20;
 constexpr int kRepetitions = 5;
 constexpr const char* kWays[] = {"cold", "cached", "mapped"};
 constexpr double kDropped = 0.01;  // share of a file that may stay in the page cache: somebody may just have looked into it
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values.empty() ? 0 : values[values.size() / 2];
-}
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -195,7 +191,7 @@ class LoadBench {
 
     // Seconds to read all files past the page cache: into fresh memory for all of it, or into one buffer a thread, touched before.
     Result<double> plain_read(bool keep) const {
-        const auto threads = static_cast<std::size_t>(std::max(4, 2 * usable_cpus()));
+        const auto threads = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), 4, 16));
         TRY_ASSIGN(Memory buffers, Memory::reserve(threads * kPiece));
         std::memset(buffers.begin(), 1, threads * kPiece);
         std::vector<Memory> held;
@@ -221,6 +217,7 @@ class LoadBench {
                         do got = ::pread(file.get(), place, kPiece, static_cast<off_t>(begin));
                         while (got < 0 && errno == EINTR);
                         if (got < 0) error = errno;
+                        else if (static_cast<std::size_t>(got) < std::min(kPiece, size - begin)) error = EIO;  // a ceiling of less work is none
                     }
                 });
             }

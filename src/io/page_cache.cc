@@ -17,6 +17,7 @@ namespace baleen::io {
 
 Result<void> drop_cached(const std::filesystem::path& path) {
     TRY_ASSIGN(const Descriptor file, open_for_reading(path));
+    if (::fdatasync(file.get()) != 0) return io_error(fmt::format("{}: {}", path.string(), std::strerror(errno)));  // only clean pages can go
     if (const int error = ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED); error != 0)
         return io_error(fmt::format("{}: {}", path.string(), std::strerror(error)));
     return {};

@@ -7,7 +7,7 @@
 
 namespace baleen::io {
 
-// Asks the system to forget the file's clean pages; those that somebody has mapped stay.
+// Asks the system to write the file's pages out and to forget them; those that somebody has mapped stay.
 Result<void> drop_cached(const std::filesystem::path& path);
 
 // Reads the file so that its pages are in the page cache.
