@@ -241,7 +241,7 @@ Command add_bench(CLI::App& root) {
         ->check(CLI::IsMember({"flash", "pro"}));
     app->add_flag("--load", options->load, "measure loading instead: from cold files, from the page cache, mapped (drops the files from the page cache)");
     app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set")->excludes("--load");
-    app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512bf16; repeatable")->needs("--kernels");
+    app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512vnni, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");
     app->footer("Bytes are the official weight bytes a step needs; shares compare each repetition with ceilings measured next to it.\n"
                 "Of parts: what head, other dense products and routed experts need one after the other, each at its lower ceiling, over the time taken.\n"

@@ -38,7 +38,7 @@ using v4::Numerics;
 
 struct EngineOptions {
     Numerics numerics = Numerics::official;
-    std::string isa;               // kernel set by name; empty: BALEEN_ISA, else the widest of this CPU
+    std::string isa;               // kernel set by name; empty: BALEEN_ISA, else the fastest of this CPU
     int threads = 0;               // 0: one a core this process may use
     std::int64_t context = 0;      // tokens of one sequence at most; 0: the model's max_position_embeddings
     std::int64_t kv_budget_bytes = 0;  // pool size; 0: room for one sequence of full context

@@ -45,7 +45,7 @@ class Bench {
         std::uint64_t state = 1;
         for (std::size_t i = 0; i < kFromMemory; i += 8) {  // codes of every format that are ordinary numbers
             state = state * 6364136223846793005u + 1442695040888963407u;
-            const std::uint64_t word = state >> 3 & 0x3f3f3f3f3f3f3f3fu;
+            const std::uint64_t word = (state >> 3 & 0x3f3f3f3f3f3f3f3fu) | 0x2000200020002000u;
             std::memcpy(memory_ + i, &word, 8);
         }
         numbers_.resize(8 << 10);

@@ -28,6 +28,8 @@ std::uint64_t enabled_state() {
 Cpu detect_cpu() {
     Cpu cpu;
     unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return cpu;
+    cpu.slow_bf16_dots = ebx == signature_INTEL_ebx && ecx == signature_INTEL_ecx && edx == signature_INTEL_edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return cpu;
     const bool fma = has(ecx, 12), osxsave = has(ecx, 27), avx = has(ecx, 28), f16c = has(ecx, 29);
     if (!osxsave || !avx) return cpu;
@@ -38,8 +40,9 @@ Cpu detect_cpu() {
     const bool f = has(ebx7, 16), dq = has(ebx7, 17), cd = has(ebx7, 28), bw = has(ebx7, 30), vl = has(ebx7, 31);
     cpu.avx512 = cpu.avx2 && (state & 0xe0) == 0xe0 && f && dq && cd && bw && vl;
     const bool vnni = has(ecx7, 11), vbmi = has(ecx7, 1);
+    cpu.avx512vnni = cpu.avx512 && vnni;
     if (leaves < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return cpu;
-    cpu.avx512bf16 = cpu.avx512 && vnni && vbmi && has(eax, 5);
+    cpu.avx512bf16 = cpu.avx512vnni && vbmi && has(eax, 5);
     return cpu;
 }
 

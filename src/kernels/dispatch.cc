@@ -21,6 +21,7 @@ struct Set {
 // Every set this build has, in the order in which each builds on those before it.
 struct Sets {
     std::vector<Set> all;
+    const Set* fastest = nullptr;
 
     Sets() {
         all.push_back({"scalar", fill_scalar, true, {}});
@@ -28,6 +29,7 @@ struct Sets {
         const Cpu cpu = detect_cpu();
         all.push_back({"avx2", fill_avx2, cpu.avx2, {}});
         all.push_back({"avx512", fill_avx512, cpu.avx512, {}});
+        all.push_back({"avx512vnni", fill_avx512vnni, cpu.avx512vnni, {}});
         all.push_back({"avx512bf16", fill_avx512bf16, cpu.avx512bf16, {}});
 #endif
         Kernels kernels;
@@ -36,7 +38,11 @@ struct Sets {
                 break;  // its fill function is compiled with its instructions; the sets after it need them too
             set.fill(kernels);
             set.kernels = kernels;
+            fastest = &set;
         }
+#if defined(__x86_64__)
+        if (cpu.slow_bf16_dots && fastest->name == "avx512bf16") --fastest;
+#endif
     }
 };
 
@@ -60,7 +66,7 @@ std::string names(bool runnable_only) {
 Result<const Kernels*> select(std::string_view wanted) {
     const char* variable = std::getenv("BALEEN_ISA");
     const std::string_view name = !wanted.empty() ? wanted : variable ? std::string_view(variable) : std::string_view();
-    if (name.empty()) return available().back();
+    if (name.empty()) return &sets().fastest->kernels;
     for (const Set& set : sets().all) {
         if (set.name != name) continue;
         if (set.runs) return &set.kernels;

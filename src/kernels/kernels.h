@@ -1,9 +1,9 @@
 // The arithmetic of the engine: one struct of function pointers per kernel set.
 //
 // Sets: `scalar` fills every entry, is written to be read, and is the specification. `avx2` (with FMA and F16C),
-// `avx512` (F, BW, DQ, VL, CD) and `avx512bf16` (with BF16 and VNNI) overwrite what they improve, in that order. select()
-// picks the widest set the CPU has; BALEEN_ISA=scalar|avx2|avx512|avx512bf16 forces one, and asking for one the CPU
-// lacks is an error.
+// `avx512` (F, BW, DQ, VL, CD), `avx512vnni` and `avx512bf16` (with BF16 and VBMI) overwrite what they improve, in that
+// order. select() picks the last set the CPU has, but not avx512bf16 where its dot products are slow (kernels/cpu.h);
+// BALEEN_ISA=scalar|avx2|avx512|avx512vnni|avx512bf16 forces one, and asking for one the CPU lacks is an error.
 //
 // Numerics. Activations travel as float32. Under official numerics every value in them is exactly a bf16 number, and a
 // kernel with `round` set rounds its result to bf16 at the places the reference does; under weights-only numerics
@@ -90,7 +90,7 @@ struct IndexScore {
 };
 
 struct Kernels {
-    std::string_view name;  // "scalar", "avx2", "avx512", "avx512bf16"
+    std::string_view name;  // "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16"
 
     // ---- products
     Matmul matmul_fp8 = nullptr;
@@ -161,7 +161,7 @@ inline Matmul matmul_for(const Kernels& k, tensor::WeightFormat format) {
     return nullptr;
 }
 
-// The set to use: `wanted` if not empty, else the environment's BALEEN_ISA, else the widest this CPU runs. Unknown names
+// The set to use: `wanted` if not empty, else the environment's BALEEN_ISA, else the fastest this CPU runs. Unknown names
 // and sets the CPU cannot run are errors.
 Result<const Kernels*> select(std::string_view wanted = {});
 
@@ -176,6 +176,7 @@ std::uint64_t fingerprint(const Kernels& kernels);
 void fill_scalar(Kernels& kernels);
 void fill_avx2(Kernels& kernels);
 void fill_avx512(Kernels& kernels);
+void fill_avx512vnni(Kernels& kernels);
 void fill_avx512bf16(Kernels& kernels);
 
 }  // namespace baleen::kernels

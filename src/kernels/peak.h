@@ -39,9 +39,11 @@ std::uint64_t read_pass(const void* data, std::size_t bytes);
 float dot_rounds(std::int64_t rounds, double* operations);
 int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace avx512
+namespace avx512vnni {
+int byte_rounds(std::int64_t rounds, double* operations);
+}  // namespace avx512vnni
 namespace avx512bf16 {
 float dot_rounds(std::int64_t rounds, double* operations);
-int byte_rounds(std::int64_t rounds, double* operations);
 }  // namespace avx512bf16
 
 }  // namespace baleen::kernels

@@ -26,7 +26,7 @@ TEST(Peaks, ReadEveryWord) {
 
 TEST(Peaks, CountOperations) {
     const std::vector<std::pair<std::string_view, double>> lanes{
-        {"scalar", 1}, {"avx2", 8}, {"avx512", 16}, {"avx512bf16", 32}};
+        {"scalar", 1}, {"avx2", 8}, {"avx512", 16}, {"avx512vnni", 16}, {"avx512bf16", 32}};
     for (const Kernels* set : available())
         for (const auto& [name, width] : lanes) {
             if (name != set->name) continue;

@@ -8,7 +8,6 @@ void fill_avx512bf16(Kernels& kernels) {
     kernels.matmul_fp4 = avx512bf16::matmul_fp4;
     kernels.matmul_bf16 = avx512bf16::matmul_bf16;
     kernels.attend = avx512bf16::attend;
-    kernels.index_scores = avx512bf16::index_scores;
 }
 
 }  // namespace baleen::kernels

@@ -9,7 +9,9 @@ namespace {
 struct Vec {
     static constexpr int kLanes = 16;
     static constexpr int kTileRows = 6, kTileInputs = 4;  // accumulators of a product tile: 24 of 32 registers
-    static constexpr int kDirectInputs = 4;  // up to so many inputs, weights are decoded in registers and used at once
+    static constexpr std::int64_t kPanelBytes = 768 << 10;  // of decoded rows, in L2, which has a megabyte or more where AVX-512 is
+    static constexpr int kDirectInputs = 16;  // up to so many inputs, weights are decoded in registers and used at once, four inputs at a time
+    static constexpr bool kDealsFp4 = true;  // products take the columns of fp4 in the order of load_dealt_e2m1_32
     using F = __m512;
     using I = __m512i;
     using Mask = __mmask16;
@@ -141,19 +143,28 @@ struct Vec {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(right<16>(bits(a))));
     }
     // E4M3 codes as their values / 256, exactly: an E4M3 code shifted into an FP16 has the same form with another bias,
-    // subnormals included. NaN codes are lifted out of the finite range of FP16.
-    static F load_e4m3(const std::uint8_t* p) {
-        const __m256i code = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-        const __m256i half =
-            _mm256_and_si256(_mm256_slli_epi16(code, 7), _mm256_set1_epi16(static_cast<short>(0xbf80)));
-        const __m256i magnitude = _mm256_and_si256(half, _mm256_set1_epi16(0x7fff));
-        const __m256i nan = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x3f80));
-        return _mm512_cvtph_ps(_mm256_or_si256(half, _mm256_and_si256(nan, _mm256_set1_epi16(0x7e00))));
-    }
+    // subnormals included. NaN codes come out as 1.875.
+    static void load_finite_e4m3_32(const std::uint8_t* p, F* out) { halves_to_floats(e4m3_halves(p), out); }
+    // The same with NaN codes as NaN: they are lifted out of the finite range of FP16.
     static void load_e4m3_32(const std::uint8_t* p, F* out) {
-        out[0] = load_e4m3(p);
-        out[1] = load_e4m3(p + 16);
+        const I half = e4m3_halves(p);
+        const __mmask32 nan = _mm512_cmpeq_epi16_mask(land(half, _mm512_set1_epi16(0x7fff)), _mm512_set1_epi16(0x3f80));
+        halves_to_floats(_mm512_mask_mov_epi16(half, nan, lor(half, _mm512_set1_epi16(0x7e00))), out);
     }
+    static I e4m3_halves(const std::uint8_t* p) {
+        const I code = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+        return land(_mm512_slli_epi16(code, 7), _mm512_set1_epi16(static_cast<short>(0xbf80)));
+    }
+    static void halves_to_floats(I half, F* out) {
+        out[0] = _mm512_cvtph_ps(_mm512_castsi512_si256(half));
+        out[1] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(half, 1));
+    }
+    // Of up to 64 codes of E4M3 at p, the magnitudes twice over, the larger of them and `most`, byte by byte; see has_nan_e4m3.
+    static I most_e4m3(I most, const std::uint8_t* p, std::int64_t count) {
+        const I codes = count >= 64 ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8((__mmask64{1} << count) - 1, p);
+        return _mm512_max_epu8(most, _mm512_add_epi8(codes, codes));
+    }
+    static bool has_nan_e4m3(I most) { return _mm512_cmpeq_epi8_mask(most, _mm512_set1_epi8(static_cast<char>(0xfe))) != 0; }
     // 16 E2M1 codes of 8 bytes, low nibble first, as values of the table (from e2m1_table).
     static F e2m1_table(F scale) {
         return mul(_mm512_setr_ps(0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f,
@@ -169,6 +180,22 @@ struct Vec {
         const F table = e2m1_table(scale);
         out[0] = load_e2m1(p, table);
         out[1] = load_e2m1(p + 8, table);
+    }
+    // The same in the order that needs least: lane 4q + d of out[0] gets column 8d + q, of out[1] column 8d + 4 + q. A dword holds eight
+    // columns and stands in every fourth lane; shifted by 4q, its lowest four bits are what the lane looks up.
+    static void load_dealt_e2m1_32(const std::uint8_t* p, F scale, F* out) {
+        const F table = e2m1_table(scale);
+        const I codes = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+        const I places = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+        out[0] = _mm512_permutexvar_ps(_mm512_srlv_epi32(codes, places), table);
+        out[1] = _mm512_permutexvar_ps(_mm512_srlv_epi32(codes, addi(places, set_int(16))), table);
+    }
+    // 32 numbers in that order.
+    static void load_dealt_32(const float* in, F* out) {
+        const I first = _mm512_setr_epi32(0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
+        const F low = load(in), high = load(in + 16);
+        out[0] = _mm512_permutex2var_ps(low, first, high);
+        out[1] = _mm512_permutex2var_ps(low, addi(first, set_int(4)), high);
     }
 };
 

@@ -6,6 +6,8 @@ struct Vec {
     static constexpr int kLanes = 8;
     static constexpr int kTileRows = 4, kTileInputs = 3;  // accumulators of a product tile: 12 of 16 registers
     static constexpr int kDirectInputs = 1;
+    static constexpr bool kDealsFp4 = false;
+    static constexpr std::int64_t kPanelBytes = 192 << 10;
     using F = __m256;
     using I = __m256i;
     using Mask = __m256;
@@ -152,6 +154,10 @@ struct Vec {
         out[2] = _mm256_cvtph_ps(_mm256_extracti128_si256(low, 1));
         out[3] = _mm256_cvtph_ps(_mm256_extracti128_si256(high, 1));
     }
+    // Where NaN codes cost nothing, nobody has to look for them (vec16.inl).
+    static void load_finite_e4m3_32(const std::uint8_t* p, F* out) { load_e4m3_32(p, out); }
+    static I most_e4m3(I most, const std::uint8_t*, std::int64_t) { return most; }
+    static bool has_nan_e4m3(I) { return false; }
     // 32 columns of E2M1 codes in 16 bytes. Eight codes at a time are shifted to the low ends of eight words, whose three lowest bits
     // look up magnitude times scale. The word's bit 3 is the sign; moved to its place it brings the three bits along, and the table
     // holds what undoes them.
@@ -165,6 +171,11 @@ struct Vec {
             const I codes = _mm256_srlv_epi32(set_int(eight), places);
             out[v] = number(lxor(bits(_mm256_permutevar8x32_ps(table, codes)), left<28>(codes)));
         }
+    }
+    // The order in which columns come is their own.
+    static void load_dealt_e2m1_32(const std::uint8_t* p, F scale, F* out) { load_e2m1_32(p, scale, out); }
+    static void load_dealt_32(const float* in, F* out) {
+        for (int v = 0; v < 4; ++v) out[v] = load(in + 8 * v);
     }
 };
 

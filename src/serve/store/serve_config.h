@@ -33,7 +33,7 @@ struct Lane {
 struct EngineSettings {
     std::int64_t threads = 0;  // 0: one a core this process may use
     NumericsChoice numerics = NumericsChoice::official;
-    std::string isa;                   // kernel set; empty: the widest
+    std::string isa;                   // kernel set; empty: the fastest
     std::int64_t context_tokens = 0;   // 0: the model's
     std::int64_t kv_bytes = 0;         // KV pool; 0: one sequence of full context
     std::int64_t rows_per_step = 512;  // tokens of a step

@@ -111,7 +111,7 @@ std::vector<Setting> build_settings() {
 
         numeric("engine.threads", integer, 0, 4096, MEMBER(engine.threads), "0: one a core this process may use"),
         one_of("engine.numerics", {"official", "weights-only"}, MEMBER(engine.numerics), "the reference's roundings, or none of activations"),
-        textual("engine.isa", text, MEMBER(engine.isa), "kernel set; empty: the widest this CPU has"),
+        textual("engine.isa", text, MEMBER(engine.isa), "kernel set; empty: the fastest this CPU has"),
         numeric("engine.context_tokens", integer, 0, std::int64_t{1} << 30, MEMBER(engine.context_tokens), "of one conversation; 0: the model's"),
         numeric("engine.kv_bytes", bytes, 0, 64 * kTiB, MEMBER(engine.kv_bytes), "of the KV pool; 0: one conversation of full context"),
         numeric("engine.rows_per_step", integer, 8, 65536, MEMBER(engine.rows_per_step), "tokens of a step at most"),

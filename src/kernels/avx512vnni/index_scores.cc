@@ -1,6 +1,6 @@
-#include "kernels/avx512bf16/avx512bf16.h"
+#include "kernels/avx512vnni/avx512vnni.h"
 
-namespace baleen::kernels::avx512bf16 {
+namespace baleen::kernels::avx512vnni {
 
 #include "kernels/wide/vec16.inl"
 
@@ -19,4 +19,4 @@ struct Dots {
 }  // namespace
 
 #include "kernels/wide/index_scores.inl"
-}  // namespace baleen::kernels::avx512bf16
+}  // namespace baleen::kernels::avx512vnni
