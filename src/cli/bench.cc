@@ -149,12 +149,12 @@ int run_load(const Options& options) {
         fmt::print("{}\n", nlohmann::ordered_json{{"load", std::move(rows)}}.dump());
         return 0;
     }
-    fmt::print("{:<10}{:>10}{:>9}{:>10}{:>8}  {}\n", "from", "seconds", "GB/s", "ceiling", "share", "of each");
+    fmt::print("{:<14}{:>10}{:>9}{:>10}{:>8}  {}\n", "from", "seconds", "GB/s", "ceiling", "share", "of each");
     for (const eval::LoadResult& r : *results) {
-        fmt::print("{:<10}{:>10.3f}{:>9.2f}{:>10.2f}{:>7.0f}% ", r.way, r.seconds, r.gb_s, r.ceiling_gb_s, 100 * r.share);
+        fmt::print("{:<14}{:>10.3f}{:>9.2f}{:>10.2f}{:>7.0f}% ", r.way, r.seconds, r.gb_s, r.ceiling_gb_s, 100 * r.share);
         for (const double share : r.shares) fmt::print(" {:.0f}", 100 * share);
         fmt::print("\n");
-        if (r.fresh_gb_s > 0) fmt::print("{:<29}{:>10.2f}{:>7.0f}%  a plain read into fresh memory\n", "", r.fresh_gb_s, 100 * r.share_of_fresh);
+        if (r.fresh_gb_s > 0) fmt::print("{:<33}{:>10.2f}{:>7.0f}%  a plain read into fresh memory\n", "", r.fresh_gb_s, 100 * r.share_of_fresh);
     }
     return 0;
 }
@@ -239,7 +239,7 @@ Command add_bench(CLI::App& root) {
     app->add_flag("--operations", options->operations, "also say how a step's time divides among its operations");
     app->add_option("--extrapolate", options->extrapolate, "flash or pro: what a decoded token of the full model would take, operation by operation; repeatable")
         ->check(CLI::IsMember({"flash", "pro"}));
-    app->add_flag("--load", options->load, "measure loading instead: from cold files, from the page cache, mapped (drops the files from the page cache)");
+    app->add_flag("--load", options->load, "measure loading instead: from cold files and from the page cache, read or mapped (drops the files from the page cache)");
     app->add_flag("--kernels", options->kernels, "time single kernels instead of a model: in each set but scalar, or in those of --set")->excludes("--load");
     app->add_option("--set", options->sets, "kernel sets for --kernels: scalar, avx2, avx512, avx512vnni, avx512bf16; repeatable")->needs("--kernels");
     app->add_flag("--json", options->json, "print one JSON object");

@@ -31,19 +31,22 @@ double gigabytes(std::uint64_t bytes) { return static_cast<double>(bytes) * 1e-9
 
 // Brings the weights to where the machine is fastest with them: own memory if all that is planned fits, else the page cache, else
 // they stay on disk.
-Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, Team& team, std::span<const int> nodes,
+Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint64_t planned_bytes, std::span<const int> nodes,
                            const std::function<void(std::string_view)>& say) {
     const std::uint64_t total = checkpoint.total_bytes(), available = io::available_memory() / 20 * 19;
-    if (!mapped && planned_bytes <= available) {
-        std::uint64_t read = 0, told = 0;
-        const auto begin = std::chrono::steady_clock::now();
-        TRY(checkpoint.make_resident([&](std::uint64_t bytes) {
+    std::uint64_t read = 0, told = 0;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto progress = [&](std::string_view what) {
+        return [&, what](std::uint64_t bytes) {
             read += bytes;
             if (read - told < total / 100 && read < total) return;
             told = read;
             const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-            say(fmt::format("reading weights: {:.1f} of {:.1f} GB, {:.2f} GB/s", gigabytes(read), gigabytes(total), gigabytes(read) / seconds));
-        }, nodes));
+            say(fmt::format("{} weights: {:.1f} of {:.1f} GB, {:.2f} GB/s", what, gigabytes(read), gigabytes(total), gigabytes(read) / seconds));
+        };
+    };
+    if (!mapped && planned_bytes <= available) {
+        TRY(checkpoint.make_resident(progress("reading"), nodes));
         return Ok{};
     }
     if (total > available) {
@@ -51,8 +54,7 @@ Result<void> place_weights(model::Checkpoint& checkpoint, bool mapped, std::uint
                         gigabytes(available)));
         return Ok{};
     }
-    say(fmt::format("mapping {:.1f} GB of weights", gigabytes(total)));
-    checkpoint.populate(team);
+    checkpoint.populate(progress("mapping"));
     return Ok{};
 }
 
@@ -103,7 +105,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& direct
                                        .draft_layers = chosen.mtp ? 1 : 0,
                                        .weights_bytes = static_cast<std::int64_t>(engine->checkpoint_->total_bytes())});
     say(print(engine->plan_));
-    TRY(place_weights(*engine->checkpoint_, chosen.mapped, static_cast<std::uint64_t>(engine->plan_.total()), engine->team_, node_ids(member_cpus(chosen.threads)), say));
+    TRY(place_weights(*engine->checkpoint_, chosen.mapped, static_cast<std::uint64_t>(engine->plan_.total()), node_ids(member_cpus(chosen.threads)), say));
     say("checking tensors");
     TRY_ASSIGN(engine->weights_, model::bind_weights(*engine->checkpoint_, {.mtp = chosen.mtp, .check_scales = true,
                                                                             .threads = chosen.threads}));

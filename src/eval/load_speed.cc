@@ -31,7 +31,7 @@ using model::Checkpoint;
 
 constexpr std::size_t kPiece = 4 << 20, kHugePage = 2 << 20;
 constexpr int kRepetitions = 5;
-constexpr const char* kWays[] = {"cold", "cached", "mapped"};
+constexpr const char* kWays[] = {"cold", "cold, mapped", "cached", "mapped"};
 constexpr double kDropped = 0.01;  // share of a file that may stay in the page cache: somebody may just have looked into it
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -80,7 +80,7 @@ class LoadBench {
             return resource_exhausted(fmt::format("loading needs {:.1f} GB, the weights in the page cache and once more, of {:.1f} GB that are free",
                                                   2e-9 * static_cast<double>(bytes_), 1e-9 * static_cast<double>(available)));
         }
-        std::vector<LoadResult> results(3);
+        std::vector<LoadResult> results(std::size(kWays));
         std::vector<Samples> samples(results.size());
         const int repetitions = options.repetitions > 0 ? options.repetitions : kRepetitions;
         for (int r = 0; r < repetitions; ++r) {
@@ -88,12 +88,12 @@ class LoadBench {
                 if (options.progress) options.progress(fmt::format("{}, {} of {}", what, r + 1, repetitions));
             };
             say("loading from cold files");
-            TRY(cold(samples[0], r));
+            TRY(cold(samples[0], samples[1], r));
             say("loading from the page cache");
             for (const auto& file : files_) TRY(io::read_into_cache(file));
-            TRY(from_cache(samples[1], [](Checkpoint& checkpoint, Team&) { return checkpoint.make_resident(); }));
-            TRY(from_cache(samples[2], [](Checkpoint& checkpoint, Team& team) -> Result<void> {
-                checkpoint.populate(team);
+            TRY(from_cache(samples[2], [](Checkpoint& checkpoint) { return checkpoint.make_resident(); }));
+            TRY(from_cache(samples[3], [](Checkpoint& checkpoint) -> Result<void> {
+                checkpoint.populate();
                 return {};
             }));
         }
@@ -135,13 +135,18 @@ class LoadBench {
         return {};
     }
 
-    // The two that take memory change places, and the one that does not stands between them: a system is slow to give what was just freed.
-    Result<void> cold(Samples& samples, int repetition) {
-        double kept_nowhere = 0, kept = 0, load = 0;
-        for (int turn = 0; turn < 3; ++turn) {
+    // Those that take memory change places, and the one that does not stands between them: a system is slow to give what was just freed.
+    Result<void> cold(Samples& samples, Samples& mapped, int repetition) {
+        double kept_nowhere = 0, kept = 0, load = 0, map = 0;
+        for (int turn = 0; turn < 4; ++turn) {
             TRY(drop());
             if (turn == 1) {
                 TRY_ASSIGN(kept_nowhere, plain_read(false));
+            } else if (turn == 3) {
+                const double start = now();
+                TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
+                checkpoint->populate();
+                map = now() - start;
             } else if ((turn == 0) == (repetition % 2 == 0)) {
                 TRY_ASSIGN(kept, plain_read(true));
             } else {
@@ -152,6 +157,7 @@ class LoadBench {
             }
         }
         note(samples, load, gb_s(kept_nowhere));
+        note(mapped, map, gb_s(kept_nowhere));
         samples.fresh.push_back(gb_s(kept));
         samples.shares_of_fresh.push_back(kept / load);
         return {};
@@ -161,7 +167,7 @@ class LoadBench {
     Result<void> from_cache(Samples& samples, Load&& load) {
         const double start = now();
         TRY_ASSIGN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(directory_));
-        TRY(load(*checkpoint, team_));
+        TRY(load(*checkpoint));
         const double seconds = now() - start;
         note(samples, seconds, read_pass(*checkpoint));
         return {};
@@ -191,7 +197,7 @@ class LoadBench {
 
     // Seconds to read all files past the page cache: into fresh memory for all of it, or into one buffer a thread, touched before.
     Result<double> plain_read(bool keep) const {
-        const auto threads = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), 4, 16));
+        const auto threads = static_cast<std::size_t>(io::reading_threads());
         TRY_ASSIGN(Memory buffers, Memory::reserve(threads * kPiece));
         std::memset(buffers.begin(), 1, threads * kPiece);
         std::vector<Memory> held;

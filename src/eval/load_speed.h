@@ -2,6 +2,7 @@
 //   cold    read into memory of this process, nothing in the page cache; beside threads that read the same files past the page cache
 //           (O_DIRECT) into one buffer each and keep nothing, and beside the same threads reading into fresh memory that holds it all:
 //           the second is what the system's giving of memory costs, which in a virtual machine may be more than the disk
+//   cold, mapped   the files mapped and their pages brought in (--mmap), nothing in the page cache; beside the first of these
 //   cached  the same with all of it in the page cache; beside a loads-only pass over the loaded weights
 //   mapped  the page cache's own pages mapped (--mmap), beside the same pass
 // Drops the files' pages from the page cache, and needs memory for the weights twice. One call at a time.
@@ -24,7 +25,7 @@ struct LoadBenchOptions {
 };
 
 struct LoadResult {
-    std::string way;          // cold, cached or mapped
+    std::string way;          // cold; cold, mapped; cached; mapped
     double seconds = 0;       // median, from opening the checkpoint to its last byte in memory
     double gb_s = 0;          // median
     double ceiling_gb_s = 0;  // median

@@ -9,6 +9,7 @@
 
 #include "io/page_cache.h"
 #include "io/read_file.h"
+#include "model/checkpoint.h"
 
 namespace baleen::eval {
 namespace {
@@ -39,7 +40,7 @@ TEST_F(LoadSpeed, EveryWayBesideItsCeiling) {
     std::vector<std::string> said;
     const auto results = bench_load(copy_, {.threads = 2, .repetitions = 2, .progress = [&](std::string_view what) { said.emplace_back(what); }});
     ASSERT_TRUE(results.ok()) << results.error().message;
-    ASSERT_EQ(results->size(), 3u);
+    ASSERT_EQ(results->size(), 4u);
     for (const LoadResult& r : *results) {
         EXPECT_EQ(r.shares.size(), 2u) << r.way;
         EXPECT_GT(r.seconds, 0) << r.way;
@@ -48,8 +49,26 @@ TEST_F(LoadSpeed, EveryWayBesideItsCeiling) {
     }
     EXPECT_EQ((*results)[0].way, "cold");
     EXPECT_GT((*results)[0].share_of_fresh, 0);
+    EXPECT_EQ((*results)[1].way, "cold, mapped");
     EXPECT_EQ(said.size(), 4u);
     EXPECT_EQ(said[3], "loading from the page cache, 2 of 2");
+}
+
+TEST_F(LoadSpeed, PopulatingBringsEverythingIn) {
+    if (!on_disk()) GTEST_SKIP() << "NOT RUN: " << copy_ << " lies in memory or cannot be read past the page cache";
+    const auto checkpoint = model::Checkpoint::open(copy_);
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
+    std::vector<fs::path> shards;
+    std::uint64_t size = 0, told = 0;
+    for (int i = 0; i < (*checkpoint)->shard_count(); ++i) {
+        shards.push_back(copy_ / (*checkpoint)->shard_name(i));
+        size += fs::file_size(shards.back());
+        ASSERT_TRUE(io::drop_cached(shards.back()).ok());
+    }
+    ASSERT_LT(*io::cached_share(shards.back()), 0.5);
+    (*checkpoint)->populate([&](std::uint64_t bytes) { told += bytes; });
+    EXPECT_EQ(told, size);
+    for (const fs::path& shard : shards) EXPECT_EQ(*io::cached_share(shard), 1) << shard;
 }
 
 TEST_F(LoadSpeed, NamesWhatIsNotThere) {

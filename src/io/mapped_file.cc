@@ -67,10 +67,12 @@ void MappedFile::advise(Access access) const {
 
 bool populate(std::span<const std::byte> mapped) {
     constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
+    if (mapped.empty()) return true;
     const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(mapped.data()) / page * page;
     const std::uintptr_t end =
         (reinterpret_cast<std::uintptr_t>(mapped.data()) + mapped.size() + page - 1) / page * page;
+    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);  // what is on disk is asked for at once, not by faults
     return ::madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateRead) == 0;
 }
 

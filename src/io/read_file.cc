@@ -9,11 +9,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/threads.h"
+
 namespace baleen::io {
 
 Descriptor::~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
 }
+
+int reading_threads() { return std::clamp(2 * usable_cpus(), 4, 16); }
 
 Result<Descriptor> open_for_reading(const std::filesystem::path& path) {
     int fd = -1;

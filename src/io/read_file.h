@@ -30,6 +30,9 @@ class Descriptor {
     int fd_ = -1;
 };
 
+// How many threads read large files at once: more than CPUs, since they wait for the disk.
+int reading_threads();
+
 Result<Descriptor> open_for_reading(const std::filesystem::path& path);
 
 // The whole file; resource_exhausted if it is longer than `bytes_max`.

@@ -29,7 +29,6 @@ namespace {
 constexpr std::size_t kHugePage = 2 << 20;
 constexpr std::size_t kAlignment = 4096;       // of a direct read's place, offset and length
 constexpr std::size_t kPiece = 4 << 20;        // bytes one thread takes at a time
-constexpr int kThreadsMin = 4, kThreadsMax = 16;  // more than CPUs: they wait for the disk
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -88,7 +87,7 @@ class Reading {
     Result<void> run(std::span<const int> nodes) {
         std::vector<Queue> queues;
         for (auto& [node, pieces] : pieces_by_node(size_, nodes)) queues.emplace_back(node, std::move(pieces));
-        const auto wanted = static_cast<std::size_t>(std::clamp(2 * usable_cpus(), kThreadsMin, kThreadsMax));
+        const auto wanted = static_cast<std::size_t>(reading_threads());
         const std::size_t each = (wanted + queues.size() - 1) / queues.size();
         std::vector<std::jthread> threads;
         for (Queue& queue : queues)

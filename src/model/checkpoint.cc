@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
 
 #include "base/check.h"
 #include "base/json.h"
@@ -159,16 +162,26 @@ Result<void> Checkpoint::make_resident(const std::function<void(std::uint64_t)>&
     return Ok{};
 }
 
-void Checkpoint::populate(Team& team) const {
-    constexpr std::uint64_t kPiece = 64 << 20;
-    std::vector<std::span<const std::byte>> pieces;  // tensors lie one behind the other: neighbours are joined
-    for (const TensorInfo& tensor : tensors_) {
-        const std::byte* begin = data(tensor);
-        if (!pieces.empty() && pieces.back().data() + pieces.back().size() == begin && pieces.back().size() < kPiece)
-            pieces.back() = {pieces.back().data(), pieces.back().size() + tensor.bytes};
-        else pieces.emplace_back(begin, tensor.bytes);
+void Checkpoint::populate(const std::function<void(std::uint64_t)>& progress) const {
+    constexpr std::uint64_t kPiece = 16 << 20;
+    std::vector<std::span<const std::byte>> pieces;
+    for (const Shard& shard : shards_)
+        for (auto rest = shard.file.bytes(); !rest.empty();) {
+            pieces.push_back(rest.first(std::min<std::size_t>(rest.size(), kPiece)));
+            rest = rest.subspan(pieces.back().size());
+        }
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < std::min(io::reading_threads(), static_cast<int>(pieces.size())); ++t) {
+        threads.emplace_back([&] {
+            for (std::size_t i; (i = next.fetch_add(1)) < pieces.size();) {
+                io::populate(pieces[i]);
+                const std::lock_guard lock(mutex);
+                if (progress) progress(pieces[i].size());
+            }
+        });
     }
-    team.for_each(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) { io::populate(pieces[static_cast<std::size_t>(i)]); });
 }
 
 const TensorInfo* Checkpoint::find(std::string_view name) const {

@@ -61,8 +61,9 @@ class Checkpoint {
     // `nodes`, the memory nodes of the members of the team that will compute, each one's part of every tensor is put on its node.
     Result<void> make_resident(const std::function<void(std::uint64_t bytes)>& progress = {}, std::span<const int> nodes = {});
 
-    // Maps every page of the tensors now instead of at first touch; only an optimisation. Members of the team share the work.
-    void populate(Team& team) const;
+    // Brings every page of the tensors into the page cache and maps it now instead of at first touch; only an optimisation. `progress` gets
+    // bytes as they come, from several threads in turn.
+    void populate(const std::function<void(std::uint64_t bytes)>& progress = {}) const;
 
     // What was odd and did no harm: tensors the index leaves out, a wrong total_size. At most a few dozen lines.
     const std::vector<std::string>& warnings() const { return warnings_; }
